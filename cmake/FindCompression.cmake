@@ -1,0 +1,13 @@
+# Compression::Compression: zstd, zlib and lz4, the formats in which core files are stored.
+find_path(ZSTD_INCLUDE_DIR zstd.h)
+find_library(ZSTD_LIBRARY zstd)
+find_path(LZ4_INCLUDE_DIR lz4frame.h)
+find_library(LZ4_LIBRARY lz4)
+find_package(ZLIB)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Compression DEFAULT_MSG ZSTD_LIBRARY ZSTD_INCLUDE_DIR LZ4_LIBRARY LZ4_INCLUDE_DIR ZLIB_FOUND)
+if(Compression_FOUND AND NOT TARGET Compression::Compression)
+  add_library(Compression::Compression INTERFACE IMPORTED)
+  target_include_directories(Compression::Compression INTERFACE ${ZSTD_INCLUDE_DIR} ${LZ4_INCLUDE_DIR})
+  target_link_libraries(Compression::Compression INTERFACE ${ZSTD_LIBRARY} ${LZ4_LIBRARY} ZLIB::ZLIB)
+endif()

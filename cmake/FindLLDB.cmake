@@ -1,0 +1,13 @@
+# LLDB::LLDB: the SB API of LLDB (any major; Debian's liblldb-NN-dev, newest first, 19 preferred).
+set(_majors 19 20 21 18 17)
+foreach(major ${_majors})
+  find_path(LLDB_INCLUDE_DIR lldb/API/LLDB.h HINTS /usr/lib/llvm-${major}/include)
+  find_library(LLDB_LIBRARY NAMES lldb lldb-${major} HINTS /usr/lib/llvm-${major}/lib)
+  find_program(LLDB_PROGRAM NAMES lldb-${major})
+endforeach()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LLDB DEFAULT_MSG LLDB_LIBRARY LLDB_INCLUDE_DIR)
+if(LLDB_FOUND AND NOT TARGET LLDB::LLDB)
+  add_library(LLDB::LLDB UNKNOWN IMPORTED)
+  set_target_properties(LLDB::LLDB PROPERTIES IMPORTED_LOCATION ${LLDB_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${LLDB_INCLUDE_DIR})
+endif()

@@ -1,0 +1,1 @@
+message(STATUS "inquest ${PROJECT_VERSION}: ${CMAKE_BUILD_TYPE}, plugin ${LLDB_FOUND}, sanitizers '${INQUEST_SANITIZE}'")
