@@ -1,0 +1,15 @@
+# cmake -DPROGRAM=... -DARGUMENTS=a;b -DOUTPUT=file [-DGZIP=program] -P CaptureOutput.cmake
+# Writes what PROGRAM prints to OUTPUT; fails when it fails or prints nothing, and leaves no half-written file.
+set(_plain ${OUTPUT})
+if(GZIP)
+  string(REGEX REPLACE "\\.gz$" "" _plain ${OUTPUT})
+endif()
+execute_process(COMMAND ${PROGRAM} ${ARGUMENTS} OUTPUT_FILE ${_plain} RESULT_VARIABLE _status)
+file(SIZE ${_plain} _size)
+if(NOT _status EQUAL 0 OR _size EQUAL 0)
+  file(REMOVE ${_plain})
+  message(FATAL_ERROR "${PROGRAM} ${ARGUMENTS}: status ${_status}, ${_size} bytes")
+endif()
+if(GZIP)
+  execute_process(COMMAND ${GZIP} -9nf ${_plain} COMMAND_ERROR_IS_FATAL ANY)
+endif()
