@@ -24,6 +24,9 @@ struct Module {
   Address end;               ///< past the highest mapped address
   uint64_t bias = 0;         ///< run-time address = link-time address + bias
   bool is_executable = false;  ///< the main program
+  /// A further mapping of part of a file that another module is the load of (V8 maps its embedded builtins a second time
+  /// near its code range). File and symbols are the same and hold with this bias; there is no TLS.
+  bool is_copy = false;
   /// Why `file` is empty (kFileMissing, kFileMismatch), with every path tried.
   std::optional<FaultCause> missing;
   std::vector<std::string> tried;
@@ -75,7 +78,7 @@ class Target {
   virtual ~Target() = default;
 
   virtual const MemoryReader& memory() const = 0;
-  virtual std::span<const Module> modules() const = 0;
+  virtual std::span<const Module> modules() const = 0;  ///< the main program first, then by address
   virtual std::span<const Thread> threads() const = 0;  ///< the thread that died first
   virtual const ProcessFacts& facts() const = 0;
   /// What could not be used and why (missing files, truncation): whole sentences for the user.

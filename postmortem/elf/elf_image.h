@@ -1,0 +1,51 @@
+// An ELF64 x86-64 program or library: a file on this machine, or the vdso as the core holds it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postmortem/elf/elf_headers.h"
+#include "postmortem/elf/mapped_file.h"
+#include "postmortem/model/symbol.h"
+
+namespace inquest::elf {
+
+struct ElfSection {
+  std::string_view name;
+  Elf64_Shdr header{};
+  Bytes bytes;  ///< as stored (maybe compressed); empty for SHT_NOBITS and for what lies beyond the end of the file
+};
+
+class ElfImage {
+ public:
+  /// Null when `file` is not an ELF64 x86-64 image.
+  static std::shared_ptr<const ElfImage> from_file(std::shared_ptr<const MappedFile> file);
+  /// The same over bytes that outlive the image.
+  static std::shared_ptr<const ElfImage> from_bytes(Bytes bytes);
+
+  const ElfHeaders& headers() const { return headers_; }
+  Bytes bytes() const { return bytes_; }
+  /// Null for an image in memory.
+  const MappedFile* file() const { return file_.get(); }
+  const std::string& build_id() const { return build_id_; }
+  const std::vector<ElfSection>& sections() const { return sections_; }
+  const ElfSection* section(std::string_view name) const;
+
+  /// Symbols of `image`, which they keep alive; indexes are built on first use.
+  static std::shared_ptr<const SymbolSource> symbols(const std::shared_ptr<const ElfImage>& image);
+
+ private:
+  ElfImage() = default;
+  bool parse();
+  void parse_sections();
+
+  std::shared_ptr<const MappedFile> file_;
+  Bytes bytes_;
+  ElfHeaders headers_;
+  std::string build_id_;
+  std::vector<ElfSection> sections_;
+};
+
+}  // namespace inquest::elf
