@@ -33,6 +33,8 @@ add_library(inquest_flags INTERFACE)
 target_include_directories(inquest_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(inquest_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   -fno-omit-frame-pointer -ffile-prefix-map=${PROJECT_SOURCE_DIR}/= $<$<BOOL:${INQUEST_WERROR}>:-Werror>)
+# clang blames us for what std::stable_sort of libstdc++ 12 uses inside.
+target_compile_options(inquest_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 target_compile_definitions(inquest_flags INTERFACE INQUEST_VERSION="${PROJECT_VERSION}"
   $<$<CONFIG:Debug,Sanitize>:_GLIBCXX_ASSERTIONS>)
 if(INQUEST_SANITIZE)
