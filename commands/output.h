@@ -1,0 +1,50 @@
+// Where an answer goes: collected in blocks and handed on to a front end's sink, so that a report of millions of rows
+// never lies in memory as a whole.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace inquest::commands {
+
+class Output {
+ public:
+  /// Takes a block of finished text; returns false when nobody reads it any more (broken pipe, interruption).
+  using Sink = std::function<bool(std::string_view block)>;
+
+  explicit Output(Sink sink) : sink_(std::move(sink)) {}
+  ~Output() { flush(); }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void append(std::string_view text) {
+    buffer_.append(text);
+    if (buffer_.size() >= kBlock) flush();
+  }
+  void append(char character) { append(std::string_view(&character, 1)); }
+
+  template <class... Values>
+  void print(fmt::format_string<Values...> format, Values&&... values) {
+    fmt::format_to(std::back_inserter(buffer_), format, std::forward<Values>(values)...);
+    if (buffer_.size() >= kBlock) flush();
+  }
+
+  void flush();
+
+  /// False once the sink has refused a block: long writers stop early then.
+  bool ok() const { return ok_; }
+
+ private:
+  static constexpr size_t kBlock = 64 * 1024;
+
+  Sink sink_;
+  std::string buffer_;
+  bool ok_ = true;
+};
+
+}  // namespace inquest::commands

@@ -1,0 +1,56 @@
+#include "commands/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace inquest::commands {
+
+Session::Session(std::unique_ptr<const Target> target, SessionHooks hooks)
+    : target_(std::move(target)), hooks_(std::move(hooks)) {}
+
+Result<v8::Runtime*> Session::v8() {
+  if (runtime_) return runtime_.get();
+  if (runtime_error_) return *runtime_error_;
+  auto opened = hooks_.open_runtime(*target_);
+  if (!opened) {
+    runtime_error_ = opened.error();
+    return *runtime_error_;
+  }
+  runtime_ = std::move(opened).value();
+  runtime_->set_progress(progress_);
+  return runtime_.get();
+}
+
+Result<std::unique_ptr<Session>> Session::open_other(const std::string& core) const {
+  auto other = hooks_.open_core(core);
+  if (!other) return std::move(other).error();
+  auto session = std::make_unique<Session>(std::move(other).value(), hooks_);
+  session->set_progress(progress_);
+  return session;
+}
+
+void Session::set_progress(v8::Progress progress) {
+  progress_ = std::move(progress);
+  if (runtime_) runtime_->set_progress(progress_);
+}
+
+void Session::add_notes(Report& report) const {
+  auto add = [&](Note note) {
+    if (std::ranges::find(report.notes, note) == report.notes.end()) report.notes.push_back(std::move(note));
+  };
+  // A missing library does not hide heap objects, a truncated core may.
+  bool truncated = target_->facts().truncated_bytes > 0;
+  for (const std::string& text : target_->notes()) {
+    add({truncated ? Note::Severity::kWarning : Note::Severity::kInfo, text});
+  }
+  report.incomplete |= truncated;
+  if (!runtime_) return;
+  for (const v8::Runtime::Note& note : runtime_->notes()) {
+    add({note.incomplete ? Note::Severity::kWarning : Note::Severity::kInfo, note.text});
+    report.incomplete |= note.incomplete;
+  }
+}
+
+}  // namespace inquest::commands

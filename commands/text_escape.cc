@@ -1,0 +1,105 @@
+#include "commands/text_escape.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+namespace inquest::commands {
+namespace {
+
+struct Decoded {
+  char32_t code_point = 0;
+  size_t length = 1;
+  bool valid = false;
+};
+
+/// The first character of non-empty `text`; overlong forms, surrogates and values above U+10FFFF are not valid.
+Decoded decode_utf8(std::string_view text) {
+  auto byte = [&](size_t index) { return static_cast<uint8_t>(text[index]); };
+  uint8_t first = byte(0);
+  if (first < 0x80) return {first, 1, true};
+  size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return {};
+  char32_t value = first & (0x7f >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    value = value << 6 | (byte(i) & 0x3f);
+  }
+  bool overlong = (length == 3 && value < 0x800) || (length == 4 && value < 0x10000);
+  bool surrogate = value >= 0xd800 && value < 0xe000;
+  if (overlong || surrogate || value > 0x10ffff) return {};
+  return {value, length, true};
+}
+
+bool is_plain_ascii(char character) { return character >= 0x20 && character < 0x7f; }
+
+/// Characters that reorder what stands around them: a type name must not be able to forge its row.
+bool is_direction_control(char32_t code_point) {
+  return code_point == 0x200e || code_point == 0x200f || (code_point >= 0x2028 && code_point <= 0x202e) ||
+         (code_point >= 0x2066 && code_point <= 0x2069);
+}
+
+void append_escaped(std::string& out, char32_t code_point) {
+  auto to = std::back_inserter(out);
+  switch (code_point) {
+    case '\n': out += "\\n"; return;
+    case '\r': out += "\\r"; return;
+    case '\t': out += "\\t"; return;
+    default: break;
+  }
+  if (code_point < 0x80) {
+    fmt::format_to(to, "\\x{:02x}", static_cast<uint32_t>(code_point));
+  } else {
+    fmt::format_to(to, "\\u{:04x}", static_cast<uint32_t>(code_point));
+  }
+}
+
+}  // namespace
+
+std::string escape_text(std::string_view text, LineBreaks line_breaks) {
+  std::string out;
+  if (std::all_of(text.begin(), text.end(), is_plain_ascii)) return out.assign(text);
+  out.reserve(text.size() + 16);
+  while (!text.empty()) {
+    Decoded next = decode_utf8(text);
+    bool control = next.code_point < 0x20 || (next.code_point >= 0x7f && next.code_point < 0xa0);
+    if (!next.valid) {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<uint8_t>(text[0]));
+    } else if (next.code_point == '\n' && line_breaks == LineBreaks::kKeep) {
+      out += '\n';
+    } else if (control || is_direction_control(next.code_point)) {
+      append_escaped(out, next.code_point);
+    } else {
+      out.append(text.substr(0, next.length));
+    }
+    text.remove_prefix(next.length);
+  }
+  return out;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    Decoded next = decode_utf8(text);
+    if (!next.valid) {
+      out += "\xef\xbf\xbd";
+    } else if (next.code_point == '"' || next.code_point == '\\') {
+      out += '\\';
+      out += text[0];
+    } else if (next.code_point == '\n') {
+      out += "\\n";
+    } else if (next.code_point == '\t') {
+      out += "\\t";
+    } else if (next.code_point < 0x20 || next.code_point == 0x7f) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<uint32_t>(next.code_point));
+    } else {
+      out.append(text.substr(0, next.length));
+    }
+    text.remove_prefix(next.length);
+  }
+  out += '"';
+}
+
+}  // namespace inquest::commands

@@ -1,0 +1,22 @@
+// Strings from a dead process may hold anything. What reaches a terminal or a JSON file passes here first.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace inquest::commands {
+
+enum class LineBreaks : uint8_t {
+  kEscape,  ///< for names within one line
+  kKeep,    ///< for text of several lines made by ourselves
+};
+
+/// `text` made harmless for a terminal: control characters (C0, DEL, C1) become \n, \t, \xNN or \uNNNN, direction
+/// overrides become \uNNNN, bytes that are not UTF-8 become \xNN. Everything else stays as it is, backslashes too.
+std::string escape_text(std::string_view text, LineBreaks line_breaks = LineBreaks::kEscape);
+
+/// Appends `text` as a JSON string with its quotes: always valid UTF-8, wrong bytes become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace inquest::commands
