@@ -1,0 +1,195 @@
+#include "v8/heap/heap.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "v8/heap/calibration.h"
+
+namespace inquest::v8 {
+namespace {
+
+/// IsolateData precedes the roots table by less than this (0x2b0 in 14.6), the Heap follows within 0x18000.
+constexpr uint64_t kIsolateDataBefore = 0x400;
+constexpr uint64_t kHeapObjectBytes = 0x3000;
+
+std::string describe(const PageHeaderLayout& layout, const std::vector<LayoutTable>& rows, size_t pages) {
+  std::string version;
+  for (const LayoutTable& row : rows) {
+    if (row.page == layout) {
+      version = std::to_string(row.major) + "." + std::to_string(row.minor);
+      break;
+    }
+  }
+  return "pages as in V8 " + version + ", " + std::to_string(pages) + " found";
+}
+
+}  // namespace
+
+bool Heap::choose_page_layout() {
+  std::vector<LayoutTable> rows(layout_tables().begin(), layout_tables().end());
+  std::vector<Page> best = find_pages(target_, layout_.table.page);
+  PageHeaderLayout chosen = layout_.table.page;
+  if (best.size() < 4) {
+    for (const LayoutTable& row : rows) {
+      std::vector<Page> pages = find_pages(target_, row.page);
+      if (pages.size() <= best.size()) continue;
+      best = std::move(pages);
+      chosen = row.page;
+    }
+    layout_.table.page = chosen;
+  }
+  if (best.empty()) return false;
+  provenance_.page_layout = describe(chosen, rows, best.size());
+  classify_pages(target_, module_, layout_, best);
+  for (Page& page : best) attach_data(target_, page);
+  pages_ = PageTable(std::move(best));
+  return true;
+}
+
+bool Heap::find_isolates(uint16_t map_type) {
+  std::map<Address, size_t> heaps;
+  for (const Page& page : pages_.pages()) {
+    if (!page.heap.is_null()) ++heaps[page.heap];
+  }
+  for (const auto& [heap, count] : heaps) {
+    auto roots = find_roots(target_, pages_, layout_, root_names_, map_type, heap);
+    if (!roots) continue;
+    Isolate& isolate = isolates_.emplace_back();
+    isolate.heap = heap;
+    isolate.roots = std::move(*roots);
+  }
+  return !isolates_.empty();
+}
+
+void Heap::assign_threads() {
+  // A thread's current isolate lies in thread-local storage (11.x and later: g_current_isolate_) or in its pthread
+  // structure (earlier: pthread_setspecific). Both surround fs_base, and nothing else there points just in front of a
+  // roots table.
+  constexpr uint64_t kTlsBytes = 0x4000;
+  constexpr uint64_t kThreadStructBytes = 0xa00;
+  for (const Thread& thread : target_.threads()) {
+    uint64_t from = thread.registers.fs_base;
+    if (from == 0) continue;
+    uint64_t to = from + kThreadStructBytes;
+    const MemoryRegion* region = target_.memory().region_of(Address(from));
+    if (!region) continue;
+    from = std::max(from - kTlsBytes, region->start.value());
+    auto bytes = target_.memory().view(Address(from), to - from);
+    for (uint64_t at = 0; at + 8 <= bytes.size(); at += 8) {
+      uint64_t word;
+      std::memcpy(&word, bytes.data() + at, 8);
+      for (Isolate& isolate : isolates_) {
+        uint64_t table = isolate.roots.table.value();
+        if (word == 0 || word > table || table - word > kIsolateDataBefore) continue;
+        if (isolate.address.is_null()) isolate.address = Address(word);
+        if (isolate.threads.empty() || isolate.threads.back() != thread.tid) isolate.threads.push_back(thread.tid);
+      }
+    }
+  }
+  uint64_t pid = target_.facts().pid;
+  auto runs_main = [&](const Isolate& isolate) {
+    return std::find(isolate.threads.begin(), isolate.threads.end(), pid) != isolate.threads.end();
+  };
+  std::stable_sort(isolates_.begin(), isolates_.end(), [&](const Isolate& a, const Isolate& b) {
+    return std::make_tuple(!runs_main(a), a.roots.table) < std::make_tuple(!runs_main(b), b.roots.table);
+  });
+  std::optional<uint64_t> before;
+  for (const Isolate& isolate : isolates_) {
+    if (!isolate.address.is_null()) before = isolate.roots.table - isolate.address;
+  }
+  size_t told = 0;
+  for (uint32_t i = 0; i < isolates_.size(); ++i) {
+    isolates_[i].index = i;
+    if (!isolates_[i].threads.empty()) ++told;
+    if (isolates_[i].address.is_null() && before) isolates_[i].address = isolates_[i].roots.table - *before;
+  }
+  provenance_.threads = std::to_string(told) + " of " + std::to_string(isolates_.size()) + " isolates found in thread-local storage";
+  std::map<Address, uint32_t> by_heap;
+  for (const Isolate& isolate : isolates_) by_heap.emplace(isolate.heap, isolate.index);
+  for (Page& page : pages_.pages()) {
+    auto found = by_heap.find(page.heap);
+    page.isolate = found == by_heap.end() ? 0 : found->second;
+  }
+}
+
+void Heap::build_types(const Constants& constants) {
+  std::vector<std::pair<std::string, uint16_t>> root_types;
+  const Roots& roots = isolates_.front().roots;
+  for (size_t i = 0; i < roots.values.size(); ++i) {
+    const std::string& name = root_names_.names()[i];
+    if (!name.ends_with("_map") || !is_heap_object(roots.values[i])) continue;
+    const std::byte* bytes = pages_.bytes(roots.values[i] - 1, 16);
+    if (!bytes) continue;
+    uint16_t type;
+    std::memcpy(&type, bytes + layout_.map.instance_type, 2);
+    root_types.emplace_back(name, type);
+  }
+  types_ = TypeTable::build(layout_, constants, root_types);
+}
+
+uint64_t Heap::root(std::string_view name, uint32_t isolate) const {
+  auto index = root_names_.index_of(name);
+  if (!index || isolate >= isolates_.size()) return 0;
+  return isolates_[isolate].roots.values[*index];
+}
+
+void Heap::calibrate_sizes() {
+  calibration_.feedback_vector_length = layout_.table.feedback_vector_length;
+  calibration_.feedback_vector_header = layout_.table.feedback_vector_header;
+  MapCache maps = new_map_cache();
+  provenance_.free_space_unit = vote_free_space_unit(*this, maps, calibration_);
+  provenance_.feedback_vector = vote_feedback_vector(*this, maps, calibration_);
+}
+
+void Heap::validate() {
+  // The read-only heap and one page of old space: enough to see that the layout fits.
+  MapCache maps = new_map_cache();
+  Walker walker = new_walker(maps);
+  bool old_done = false;
+  for (const Page& page : pages_.pages()) {
+    bool wanted = page.space == Space::kReadOnly || (page.space == Space::kOld && !old_done);
+    if (!wanted || page.stale) continue;
+    if (page.space == Space::kOld) old_done = true;
+    walker.walk(page, areas_of(page), provenance_.validation, [](uint64_t, const MapInfo&, uint64_t, const std::byte*) {});
+    ++provenance_.validated_pages;
+  }
+}
+
+Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& module) {
+  std::unique_ptr<Heap> heap(new Heap(target, module));
+  Constants constants = Constants::load(target, module);
+  heap->provenance_.v8dbg_constants = constants.size();
+  heap->layout_ = Layout::resolve(constants, find_v8_version(target, module));
+  if (!heap->choose_page_layout()) {
+    return unusable("no page of a V8 heap was found in the core",
+                    "the dump may lack anonymous memory: coredump_filter should include bit 0, its default is 0x33");
+  }
+  heap->root_names_ = RootNames::load(target, module);
+  if (heap->root_names_.size() == 0) {
+    return unusable("the names of V8's roots were not found in " + module.path,
+                    "is the file complete? give the right one with --exe");
+  }
+  std::optional<uint16_t> map_type;
+  if (auto type = constants.type("Map")) map_type = static_cast<uint16_t>(*type);
+  if (!map_type) map_type = guess_map_type(heap->pages_, heap->layout_);
+  if (!map_type || !heap->find_isolates(*map_type)) {
+    return unusable("no isolate was found: " + std::to_string(heap->pages_.pages().size()) +
+                        " heap pages, but no roots table in front of their heap",
+                    "the core may be truncated, or V8 " + heap->layout_.version.text() + " is not supported");
+  }
+  heap->assign_threads();
+  heap->build_types(constants);
+  std::vector<NativeRange> ranges;
+  for (const Isolate& isolate : heap->isolates_) {
+    Address from = isolate.roots.table - kIsolateDataBefore;
+    ranges.push_back({from, isolate.heap - from + kHeapObjectBytes});
+  }
+  heap->areas_ = find_linear_areas(target, heap->pages_, ranges);
+  mark_unused_new_space_pages(target, heap->pages_, heap->areas_);
+  heap->calibrate_sizes();
+  heap->validate();
+  return heap;
+}
+
+}  // namespace inquest::v8

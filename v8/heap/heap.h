@@ -1,0 +1,92 @@
+// The V8 heap of a dead process: isolates, pages, roots and what is needed to walk them. Opening it touches page
+// headers, roots and a sample of objects only; walking is done by census and liveness.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postmortem/model/result.h"
+#include "postmortem/model/target.h"
+#include "v8/heap/linear_areas.h"
+#include "v8/heap/map_cache.h"
+#include "v8/heap/object_size.h"
+#include "v8/heap/page_table.h"
+#include "v8/heap/roots.h"
+#include "v8/heap/type_table.h"
+#include "v8/heap/walker.h"
+
+namespace inquest::v8 {
+
+struct Isolate {
+  uint32_t index = 0;
+  Address address;  ///< null when no thread told it
+  Address heap;
+  Roots roots;
+  std::vector<uint64_t> threads;
+};
+
+/// How facts were obtained, for the capability report.
+struct Provenance {
+  std::string page_layout;
+  std::string free_space_unit;
+  std::string feedback_vector;
+  std::string threads;
+  size_t v8dbg_constants = 0;
+  WalkStats validation;   ///< of the pages walked when opening
+  size_t validated_pages = 0;
+};
+
+class Heap {
+ public:
+  /// `module` is the one that carries V8's symbols.
+  static Result<std::unique_ptr<Heap>> open(const Target& target, const Module& module);
+
+  const Target& target() const { return target_; }
+  const Module& module() const { return module_; }
+  const Layout& layout() const { return layout_; }
+  const TypeTable& types() const { return types_; }
+  const PageTable& pages() const { return pages_; }
+  PageTable& mutable_pages() { return pages_; }
+  const std::vector<Isolate>& isolates() const { return isolates_; }
+  const SizeCalibration& calibration() const { return calibration_; }
+  const Provenance& provenance() const { return provenance_; }
+  const RootNames& root_names() const { return root_names_; }
+  std::span<const LinearArea> areas_of(const Page& page) const { return areas_[&page - pages_.pages().data()]; }
+
+  /// The tagged value of a root; 0 when there is no such root in this version.
+  uint64_t root(std::string_view name, uint32_t isolate = 0) const;
+
+  MapCache new_map_cache() const { return MapCache(pages_, layout_, types_); }
+  Walker new_walker(MapCache& maps) const { return Walker(pages_, layout_, calibration_, maps); }
+
+  bool is_read_only(uint64_t address) const {
+    const Page* page = pages_.page_of(address);
+    return page && page->space == Space::kReadOnly;
+  }
+
+ private:
+  Heap(const Target& target, const Module& module) : target_(target), module_(module) {}
+
+  bool choose_page_layout();
+  bool find_isolates(uint16_t map_type);
+  void assign_threads();
+  void build_types(const Constants& constants);
+  void calibrate_sizes();
+  void validate();
+
+  const Target& target_;
+  const Module& module_;
+  Layout layout_;
+  TypeTable types_;
+  PageTable pages_;
+  RootNames root_names_;
+  std::vector<Isolate> isolates_;
+  SizeCalibration calibration_;
+  std::vector<std::vector<LinearArea>> areas_;
+  Provenance provenance_;
+};
+
+}  // namespace inquest::v8

@@ -1,0 +1,129 @@
+#include "v8/heap/linear_areas.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace inquest::v8 {
+namespace {
+
+constexpr uint64_t kSpaceObjectBytes = 0x600;  ///< largest space object (NewSpace of 7.x) with some room
+constexpr uint64_t kAllocatorBytes = 0x100;    ///< MainAllocator with its LinearAllocationArea
+
+class AreaFinder {
+ public:
+  AreaFinder(const Target& target, const PageTable& pages) : target_(target), pages_(pages), best_(pages.pages().size()) {}
+
+  void scan(NativeRange range) {
+    auto bytes = target_.memory().view(range.start, range.size);
+    for (uint64_t at = 0; at + 16 <= bytes.size(); at += 8) {
+      uint64_t top, limit;
+      std::memcpy(&top, bytes.data() + at, 8);
+      if (top == 0 || top % 8 != 0) continue;
+      std::memcpy(&limit, bytes.data() + at + 8, 8);
+      if (limit < top || limit % 8 != 0 || limit - top > kPageSize) continue;
+      consider(top, limit);
+    }
+  }
+
+  /// Every pointer in `range` to native memory, scanned one level deep.
+  void scan_pointees(NativeRange range) {
+    auto bytes = target_.memory().view(range.start, range.size);
+    for (uint64_t at = 0; at + 8 <= bytes.size(); at += 8) {
+      uint64_t pointer;
+      std::memcpy(&pointer, bytes.data() + at, 8);
+      if (pointer % 8 != 0 || pointer < 0x1000 || pages_.page_of(pointer)) continue;
+      if (!seen_.insert(pointer).second) continue;
+      scan({Address(pointer), kAllocatorBytes});
+    }
+  }
+
+  std::vector<std::vector<LinearArea>> result() const {
+    std::vector<std::vector<LinearArea>> areas(best_.size());
+    for (size_t i = 0; i < best_.size(); ++i) {
+      if (best_[i].top) areas[i].push_back(best_[i]);
+    }
+    return areas;
+  }
+
+ private:
+  void consider(uint64_t top, uint64_t limit) {
+    // A top at the end of an area belongs to the page before it.
+    const Page* page = pages_.page_of(top - 8);
+    if (!page || page->large || page->space == Space::kReadOnly) return;
+    if (top < page->area_start.value() || limit > page->area_end.value()) return;
+    // {start, top, limit} gives two pairs and a lowered original top a third: the one that begins last is the area.
+    LinearArea& best = best_[page - pages_.pages().data()];
+    if (top > best.top || (top == best.top && limit > best.limit)) best = {top, limit};
+  }
+
+  const Target& target_;
+  const PageTable& pages_;
+  std::vector<LinearArea> best_;
+  std::unordered_set<uint64_t> seen_;
+};
+
+/// Offset of list_node in page headers (heap::ListNode<MemoryChunk>: next, prev), found by mutual links.
+std::optional<uint64_t> find_list_node(const Target& target, const std::vector<Page>& pages) {
+  std::unordered_map<uint64_t, const Page*> by_header;
+  for (const Page& page : pages) by_header.emplace(page.header.value(), &page);
+  constexpr uint64_t kMaxOffset = 0x180;
+  std::map<uint64_t, size_t> votes;
+  for (const Page& page : pages) {
+    auto bytes = target.memory().view(page.header, kMaxOffset);
+    for (uint64_t at = 0x20; at + 8 <= bytes.size(); at += 8) {
+      uint64_t next;
+      std::memcpy(&next, bytes.data() + at, 8);
+      auto found = by_header.find(next);
+      if (found == by_header.end() || found->second == &page || found->second->owner != page.owner) continue;
+      auto back = target.memory().read_u64(Address(next) + at + 8);
+      if (back && *back == page.header.value()) ++votes[at];
+    }
+  }
+  auto best = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return best == votes.end() ? std::nullopt : std::optional(best->first);
+}
+
+}  // namespace
+
+std::vector<std::vector<LinearArea>> find_linear_areas(const Target& target, const PageTable& pages,
+                                                       const std::vector<NativeRange>& isolates) {
+  AreaFinder finder(target, pages);
+  for (const NativeRange& isolate : isolates) finder.scan(isolate);
+  std::set<Address> owners;
+  for (const Page& page : pages.pages()) {
+    if (!page.owner.is_null()) owners.insert(page.owner);
+  }
+  for (Address owner : owners) {
+    finder.scan({owner, kSpaceObjectBytes});
+    finder.scan_pointees({owner, kSpaceObjectBytes});
+  }
+  return finder.result();
+}
+
+void mark_unused_new_space_pages(const Target& target, PageTable& pages, std::vector<std::vector<LinearArea>>& areas) {
+  std::vector<Page>& all = pages.pages();
+  auto list_node = find_list_node(target, all);
+  std::unordered_map<uint64_t, size_t> by_header;
+  for (size_t i = 0; i < all.size(); ++i) by_header.emplace(all[i].header.value(), i);
+  for (size_t i = 0; i < all.size(); ++i) {
+    Page& page = all[i];
+    if (page.space != Space::kNew || page.stale || areas[i].empty()) continue;
+    areas[i].back().limit = page.area_end.value();
+    if (!list_node) continue;
+    // Everything behind the current page is left over from before the last collection.
+    Address header = page.header;
+    for (size_t step = 0; step < all.size(); ++step) {
+      auto next = target.memory().read_u64(header + *list_node);
+      auto found = next ? by_header.find(*next) : by_header.end();
+      if (found == by_header.end() || all[found->second].owner != page.owner) break;
+      all[found->second].stale = true;
+      header = all[found->second].header;
+    }
+  }
+}
+
+}  // namespace inquest::v8

@@ -1,0 +1,73 @@
+// From an address to the page that holds it, in a few nanoseconds.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "v8/heap/page.h"
+
+namespace inquest::v8 {
+
+class PageTable {
+ public:
+  PageTable() = default;
+  /// Takes over pages sorted by address.
+  explicit PageTable(std::vector<Page> pages) : pages_(std::move(pages)) {
+    size_t slots = std::bit_ceil(pages_.size() * 4 + 16);
+    shift_ = 64 - std::countr_zero(slots);
+    keys_.assign(slots, 0);
+    values_.assign(slots, 0);
+    for (uint32_t i = 0; i < pages_.size(); ++i) {
+      size_t slot = slot_of(pages_[i].chunk.value() / kPageSize);
+      while (keys_[slot] != 0) slot = (slot + 1) & (slots - 1);
+      keys_[slot] = pages_[i].chunk.value() / kPageSize;
+      values_[slot] = i;
+    }
+  }
+
+  std::vector<Page>& pages() { return pages_; }
+  const std::vector<Page>& pages() const { return pages_; }
+
+  /// The page whose first 256 KiB hold `address`: where every object start lies, of large pages too.
+  const Page* page_of(uint64_t address) const {
+    if (keys_.empty()) return nullptr;
+    uint64_t key = address / kPageSize;
+    for (size_t slot = slot_of(key);; slot = (slot + 1) & (keys_.size() - 1)) {
+      if (keys_[slot] == key) return &pages_[values_[slot]];
+      if (keys_[slot] == 0) return nullptr;
+    }
+  }
+
+  /// A word inside the object area of a page.
+  std::optional<uint64_t> word(uint64_t address) const {
+    const Page* page = page_of(address);
+    if (!page || address - page->area_start.value() >= page->area_size()) return std::nullopt;
+    uint64_t offset = address - page->area_start.value();
+    if (offset + 8 > page->area_size()) return std::nullopt;
+    uint64_t value;
+    std::memcpy(&value, page->data + offset, sizeof value);
+    return value;
+  }
+
+  /// Pointer to the bytes at `address` on our side with at least `size` of them, or nullptr.
+  const std::byte* bytes(uint64_t address, uint64_t size) const {
+    const Page* page = page_of(address);
+    if (!page) return nullptr;
+    uint64_t offset = address - page->area_start.value();
+    if (offset >= page->area_size() || size > page->area_size() - offset) return nullptr;
+    return page->data + offset;
+  }
+
+ private:
+  size_t slot_of(uint64_t key) const { return (key * 0x9e3779b97f4a7c15ull) >> shift_; }
+
+  std::vector<Page> pages_;
+  std::vector<uint64_t> keys_;
+  std::vector<uint32_t> values_;
+  int shift_ = 60;
+};
+
+}  // namespace inquest::v8

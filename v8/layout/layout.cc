@@ -1,0 +1,103 @@
+#include "v8/layout/layout.h"
+
+namespace inquest::v8 {
+namespace {
+
+/// Overwrites built-in numbers with what the binary says and remembers what it does not say.
+class Resolver {
+ public:
+  Resolver(const Constants& constants, std::vector<std::string>& missing) : constants_(constants), missing_(missing) {}
+
+  template <class T>
+  void field(T& out, const char* class_name, const char* name, const char* alias = nullptr) {
+    auto value = constants_.field(class_name, name);
+    if (!value && alias) value = constants_.field(class_name, alias);
+    set(out, value, std::string(class_name) + "::" + name);
+  }
+  template <class T>
+  void value(T& out, const char* name) {
+    set(out, constants_.value(name), name);
+  }
+
+ private:
+  template <class T>
+  void set(T& out, std::optional<int> value, const std::string& name) {
+    if (value) {
+      out = static_cast<T>(*value);
+    } else {
+      missing_.push_back(name);
+    }
+  }
+  const Constants& constants_;
+  std::vector<std::string>& missing_;
+};
+
+void resolve_map(Resolver& from, MapLayout& map) {
+  from.field(map.instance_size_in_words, "Map", "instance_size_in_words");
+  from.field(map.inobject_start, "Map", "inobject_properties_start_or_constructor_function_index");
+  from.field(map.instance_type, "Map", "instance_type");
+  from.field(map.bit_field2, "Map", "bit_field2");
+  from.field(map.bit_field3, "Map", "bit_field3");
+  from.field(map.prototype, "Map", "prototype");
+  from.field(map.constructor, "Map", "constructor_or_back_pointer", "constructor_or_backpointer");
+  from.field(map.descriptors, "Map", "instance_descriptors");
+  from.value(map.elements_kind_shift, "bit_field2_elements_kind_shift");
+  from.value(map.elements_kind_mask, "bit_field2_elements_kind_mask");
+  from.value(map.own_descriptors_shift, "bit_field3_number_of_own_descriptors_shift");
+  from.value(map.own_descriptors_mask, "bit_field3_number_of_own_descriptors_mask");
+  from.value(map.dictionary_map_bit, "bit_field3_is_dictionary_map_shift");
+}
+
+void resolve_property(Resolver& from, PropertyLayout& property) {
+  from.value(property.kind_mask, "prop_kind_mask");
+  from.value(property.location_mask, "prop_location_mask");
+  from.value(property.representation_mask, "prop_representation_mask");
+  from.value(property.representation_shift, "prop_representation_shift");
+  from.value(property.representation_double, "prop_representation_double");
+  from.value(property.index_mask, "prop_index_mask");
+  from.value(property.index_shift, "prop_index_shift");
+}
+
+void resolve_string(Resolver& from, StringLayout& string) {
+  from.field(string.length, "String", "length");
+  from.field(string.chars, "SeqOneByteString", "chars");
+  from.field(string.first, "ConsString", "first");
+  from.field(string.second, "ConsString", "second");
+  from.field(string.parent, "SlicedString", "parent");
+  from.field(string.offset, "SlicedString", "offset");
+  from.field(string.actual, "ThinString", "actual");
+}
+
+}  // namespace
+
+Layout Layout::resolve(const Constants& constants, const V8Version& version) {
+  Layout layout;
+  layout.version = version;
+  layout.table = layout_table_for(version);
+  layout.exact = is_measured(version);
+  Resolver from(constants, layout.missing);
+  resolve_map(from, layout.map);
+  resolve_property(from, layout.property);
+  resolve_string(from, layout.string);
+  from.value(layout.first_nonstring_type, "FirstNonstringType");
+  from.field(layout.js_function_shared, "JSFunction", "shared");
+  from.field(layout.shared_name_or_scope_info, "SharedFunctionInfo", "name_or_scope_info");
+  from.field(layout.oddball_kind, "Oddball", "kind");
+  from.value(layout.name_dictionary_prefix, "namedictionaryshape_prefix_size");
+  if (auto header = constants.field("DescriptorArray", "header_size")) {
+    layout.table.descriptor_array_header = static_cast<uint16_t>(*header);
+  }
+  if (auto data = constants.field("BytecodeArray", "data")) {
+    layout.table.bytecode_array_header = static_cast<uint16_t>(*data);
+  }
+  // Class and built-in constructors have types of their own right behind JS_FUNCTION_TYPE from 9.x on; the length of
+  // that range is in the table, its beginning in v8dbg.
+  layout.first_js_function_type = layout.table.first_js_function_type;
+  if (auto type = constants.type("JSFunction")) layout.first_js_function_type = static_cast<uint16_t>(*type);
+  layout.last_js_function_type = layout.first_js_function_type + layout.table.js_function_types - 1;
+  if (auto first = constants.value("FirstJSFunctionType")) layout.first_js_function_type = static_cast<uint16_t>(*first);
+  if (auto last = constants.value("LastJSFunctionType")) layout.last_js_function_type = static_cast<uint16_t>(*last);
+  return layout;
+}
+
+}  // namespace inquest::v8
