@@ -1,0 +1,71 @@
+"""Runs inquest and turns the rows of `v8 findjsobjects --json` into those of heap_snapshot."""
+import json
+import os
+import pathlib
+import subprocess
+
+from heap_snapshot import BIGINTS, FUNCTIONS, FUNCTION_TYPES, NUMBERS, STRINGS, SYMBOLS, Row
+
+TIMEOUT_S = 120
+_GROUPS = {"(Symbol)": SYMBOLS, "(BigInt)": BIGINTS, "(Number)": NUMBERS, "(HeapNumber)": NUMBERS}
+
+
+class InquestFailed(Exception):
+    """The program under test ended in a way the interface does not allow here."""
+
+
+class Inquest:
+    """The command line under test on one core."""
+
+    def __init__(self, program: str, core: pathlib.Path):
+        self.program, self.core = program, core
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run([self.program, "-c", str(self.core), *words], capture_output=True, text=True,
+                              timeout=TIMEOUT_S)
+        if done.returncode not in (0, 1):
+            raise InquestFailed(f"inquest {' '.join(words)} on {self.core}: status {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def json(self, *words: str) -> dict:
+        text = self.run(*words, "--json")
+        answer = json.loads(text)
+        if answer.get("schema") != 1:
+            raise InquestFailed(f"inquest {' '.join(words)}: schema {answer.get('schema')} is not 1")
+        return answer
+
+    def census(self, *options: str) -> dict:
+        return self.json("v8", "findjsobjects", *options)
+
+
+def key_of_row(type_name: str) -> str | None:
+    """The snapshot's key for a type of inquest's; None for V8's own structures, which snapshots divide differently."""
+    if type_name in FUNCTION_TYPES:
+        return FUNCTIONS
+    if not type_name.startswith("("):
+        return type_name
+    if "String" in type_name:
+        return STRINGS
+    return _GROUPS.get(type_name)
+
+
+def rows_of(answer: dict) -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    for row in answer["rows"]:
+        key = key_of_row(row["type"])
+        if key is not None:
+            rows.setdefault(key, Row()).add(row["count"], row.get("self_size", 0))
+    return rows
+
+
+def counts_of(answer: dict) -> dict[str, int]:
+    """Instances per type, all isolates together."""
+    counts: dict[str, int] = {}
+    for row in answer["rows"]:
+        counts[row["type"]] = counts.get(row["type"], 0) + row["count"]
+    return counts
+
+
+def program_under_test(given: str | None) -> str:
+    program = given or os.environ.get("INQUEST") or "inquest"
+    return str(pathlib.Path(program).resolve()) if "/" in program else program

@@ -1,0 +1,220 @@
+"""What is checked of a core, one function per check. Each takes a Context and returns the failures as lines of text."""
+import pathlib
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+import comparison
+import heap_snapshot
+from census import Inquest, counts_of, rows_of
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+STATUS_UNAVAILABLE = 77
+
+GARBAGE_LEFT_OVER = 20     # dropped instances that stale words of the stack may still keep alive
+NOT_PARSED_SHARE = 0.001   # of the area of the heap, in a core out of the middle of a collection
+GC_CORES = 10
+
+
+class Unavailable(Exception):
+    """This core cannot be made here; the test is skipped with that reason."""
+
+
+@dataclass
+class Context:
+    version: str
+    inquest: str
+    plugin: str | None = None
+    gc_cores: int = GC_CORES
+    printed: list[str] = field(default_factory=list)
+
+    def make(self, case: str, *arguments: str, instance: int = 0) -> pathlib.Path:
+        command = [str(REPOSITORY / "scripts" / "make_core"), case, self.version, "--instance", str(instance)]
+        done = subprocess.run(command + (["--", *arguments] if arguments else []), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+        sys.stderr.write(done.stderr)
+        if done.returncode == STATUS_UNAVAILABLE:
+            raise Unavailable(done.stderr.strip().splitlines()[-1])
+        if done.returncode != 0:
+            raise RuntimeError(f"make_core {case} {self.version}: {done.stderr.strip()}")
+        return pathlib.Path(done.stdout.strip())
+
+    def open(self, directory: pathlib.Path) -> Inquest:
+        return Inquest(self.inquest, directory / "core")
+
+    def say(self, text: str) -> None:
+        self.printed.append(text)
+
+
+def truth_of(directory: pathlib.Path) -> dict:
+    import json
+    return json.loads((directory / "truth.json").read_text())
+
+
+def compare_counts(found: dict[str, int], truth: dict, what: str) -> list[str]:
+    failures = [f"{what}: {name}: {found.get(name, 0)} instances, the program had {count}"
+                for name, count in truth.get("counts", {}).items() if found.get(name, 0) != count]
+    for name, (low, high) in truth.get("between", {}).items():
+        if not low <= found.get(name, 0) <= high:
+            failures.append(f"{what}: {name}: {found.get(name, 0)} instances, the program had {low} to {high}")
+    return failures
+
+
+def check_snapshot(context: Context, case: str) -> list[str]:
+    """Every row against V8's own heap snapshot."""
+    directory = context.make(case)
+    truth = heap_snapshot.read_rows(directory / "snapshot.heapsnapshot")
+    found = rows_of(context.open(directory).census())
+    differences = comparison.compare(truth, found, case, context.version, comparison.load_exceptions())
+    context.say(f"{len(truth)} types in the snapshot, {len(found)} in the census, {len(differences)} differ")
+    if differences:
+        context.say(comparison.table(differences))
+    return [f"{case}: {entry.type}: {entry.found.count} instances of {entry.found.self_size} bytes, "
+            f"the snapshot has {entry.truth.count} of {entry.truth.self_size}" for entry in differences if not entry.reason]
+
+
+def check_counts(context: Context, case: str) -> list[str]:
+    """The numbers the program printed, exactly."""
+    directory = context.make(case)
+    return compare_counts(counts_of(context.open(directory).census()), truth_of(directory), case)
+
+
+def check_diff(context: Context, case: str) -> list[str]:
+    """Two ages of a program: exact differences, the type that grows first."""
+    ages = {"leak": ("500", "2000"), "growing": ("1", "4")}[case]
+    young, old = (context.make(case, age) for age in ages)
+    inquest = context.open(old)
+    failures = _check_diff_rows(inquest.json("v8", "diff", str(young / "core"))["rows"], truth_of(young), truth_of(old), case)
+    saved = old / "young.json"
+    saved.write_text(context.open(young).run("v8", "findjsobjects", "--json"))
+    from_json = inquest.json("v8", "diff", str(saved))["rows"]
+    failures += _check_diff_rows(from_json, truth_of(young), truth_of(old), f"{case} against saved JSON")
+    return failures
+
+
+def _check_diff_rows(rows: list[dict], young: dict, old: dict, what: str) -> list[str]:
+    failures = []
+    by_type = {row["type"]: row for row in rows}
+    for name in young["counts"].keys() | old["counts"].keys():
+        before, after = young["counts"].get(name, 0), old["counts"].get(name, 0)
+        row = by_type.get(name, {})
+        found = (row.get("count_before", 0), row.get("count_after", 0), row.get("count_delta", 0))
+        if found != (before, after, after - before) and not (before == after and not row):
+            failures.append(f"{what}: {name}: {found} instances before, after, more; the program had {before}, {after}")
+    own = [row["type"] for row in rows if row["type"] in old["counts"]]
+    leaking = {"leak": {"Session", "CartItem", "AuditEntry"}, "growing": {"Grower"}}[what.split()[0]]
+    first = next((row["type"] for row in rows if not row["type"].startswith("(")), "nothing")
+    if first not in leaking:
+        failures.append(f"{what}: {first} is ranked first, expected {' or '.join(sorted(leaking))} (own types: {own})")
+    return failures
+
+
+def check_workers(context: Context, case: str) -> list[str]:
+    """Rows per isolate: the main thread is number 0, workers come in any order."""
+    failures = []
+    for arguments in ((), ("12",)):
+        directory = context.make(case, *arguments)
+        isolates: dict[int, dict[str, int]] = {}
+        for row in context.open(directory).census()["rows"]:
+            if row["type"] in ("InMain", "InWorker", "Shared"):
+                isolates.setdefault(row["isolate"], {})[row["type"]] = row["count"]
+        expected = truth_of(directory)["isolates"]
+        if isolates.get(0) != expected[0]:
+            failures.append(f"{case}: isolate 0 has {isolates.get(0)}, the main thread had {expected[0]}")
+        workers = sorted((sorted(rows.items()) for index, rows in isolates.items() if index != 0))
+        if workers != sorted(sorted(rows.items()) for rows in expected[1:]):
+            failures.append(f"{case}: the workers' isolates have {workers}, the workers had {expected[1:]}")
+    return failures
+
+
+def check_dropped(context: Context, case: str) -> list[str]:
+    """Garbage is absent from the default histogram, present with --all and --dead; what is kept is exact."""
+    directory = context.make(case)
+    truth, inquest = truth_of(directory), context.open(directory)
+    live, all_, dead = (counts_of(inquest.census(*options)) for options in ((), ("--all",), ("--dead",)))
+    failures = compare_counts(live, truth, f"{case}, live") + compare_counts(all_, truth, f"{case}, --all")
+    for name, count in truth["dead"].items():
+        if live.get(name, 0) > GARBAGE_LEFT_OVER:
+            failures.append(f"{case}: {live[name]} of {count} dropped {name} count as live")
+        if all_.get(name, 0) != count:
+            failures.append(f"{case}: --all counts {all_.get(name, 0)} {name}, {count} were dropped")
+        if live.get(name, 0) + dead.get(name, 0) != count:
+            failures.append(f"{case}: {live.get(name, 0)} live and {dead.get(name, 0)} dead {name} do not make {count}")
+    return failures
+
+
+def check_gc(context: Context, case: str) -> list[str]:
+    """Cores from random moments of collections: nearly every byte is parsed, the share that is not is reported."""
+    failures = []
+    for instance in range(context.gc_cores):
+        directory = context.make(case, instance=instance)
+        inquest = context.open(directory)
+        counts = counts_of(inquest.census())
+        spaces = list(_spaces(_info_after_walk(inquest)))
+        area, not_parsed = (sum(space[name] for space in spaces) for name in ("area", "not_parsed"))
+        context.say(f"core {instance}: {not_parsed} of {area} bytes not parsed ({100 * not_parsed / max(area, 1):.4f} %), "
+                    f"{counts.get('Pinned', 0)} Pinned")
+        if area == 0 or not_parsed > NOT_PARSED_SHARE * area:
+            failures.append(f"{case}: core {instance}: {not_parsed} of {area} bytes not parsed")
+        failures += compare_counts(counts, truth_of(directory), f"{case}: core {instance}")
+    return failures
+
+
+def _info_after_walk(inquest: Inquest) -> dict:
+    """`v8 info` walks nothing by itself; after a census it knows what could not be parsed."""
+    import json
+    text = inquest.run("--json", "-o", "v8 findjsobjects --all --top 1", "-o", "v8 info")
+    decoder, answers, position = json.JSONDecoder(), [], 0
+    while position < len(text.rstrip()):
+        answer, position = decoder.raw_decode(text, position)
+        answers.append(answer)
+        position += len(text[position:]) - len(text[position:].lstrip())
+    return next(answer for answer in answers if answer["command"] == "v8 info")
+
+
+def _spaces(info: dict):
+    for isolate in info["isolates"]:
+        yield from isolate["spaces"]
+    yield from info.get("shared_spaces", [])
+
+
+def check_plugin(context: Context, case: str) -> list[str]:
+    """Inside LLDB the same commands print the same, byte for byte."""
+    if not context.plugin:
+        raise Unavailable("no plugin was built (LLDB is missing)")
+    directory = context.make(case)
+    failures = []
+    for command in ("v8 findjsobjects", "v8 findjsobjects --json", "v8 findjsobjects -d", "v8 info", "v8 info --json",
+                    "v8 findjsinstances -n 5 Session"):
+        expected = context.open(directory).run(*command.split())
+        lldb = ["lldb-19", "-b", "-o", f"plugin load {context.plugin}", "-o", f"target create --core {directory / 'core'}",
+                "-o", command]
+        said = subprocess.run(lldb, capture_output=True, text=True, timeout=300).stdout
+        _, prompt, answer = said.partition(f"(lldb) {command}\n")
+        if not prompt or answer.rstrip("\n") != expected.rstrip("\n"):
+            failures.append(f"{command}: LLDB prints something else than the command line:\n" + _first_difference(expected, answer))
+    return failures
+
+
+def _first_difference(expected: str, found: str) -> str:
+    expected_lines, found_lines = expected.splitlines(), found.splitlines()
+    for number, (left, right) in enumerate(zip(expected_lines, found_lines), 1):
+        if left != right:
+            return f"  line {number}: command line: {left[:200]}\n  line {number}: LLDB:         {right[:200]}"
+    return f"  {len(expected_lines)} lines on the command line, {len(found_lines)} in LLDB"
+
+
+CHECKS = {
+    "gt": check_snapshot,
+    "large": check_snapshot,
+    "deep": check_snapshot,
+    "leak": check_diff,
+    "growing": check_diff,
+    "oom": check_counts,
+    "uncaught": check_counts,
+    "busy": check_counts,
+    "workers": check_workers,
+    "dropped": check_dropped,
+    "gc": check_gc,
+    "plugin": lambda context, _: check_plugin(context, "gt"),
+}
