@@ -36,16 +36,14 @@ void cut_front(CoreSegment& segment, uint64_t bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<CoreFile>> CoreFile::open(const std::string& path) {
-  int failure = 0;
+Result<std::unique_ptr<CoreFile>> CoreFile::parse(std::shared_ptr<const MappedFile> file, const std::string& name) {
   std::unique_ptr<CoreFile> core(new CoreFile);
-  core->file_ = MappedFile::open(path, &failure);
-  if (!core->file_) return open_error(path, failure);
-  auto headers = parse_core_headers(core->bytes(), path);
+  core->file_ = std::move(file);
+  auto headers = parse_core_headers(core->bytes(), name);
   if (!headers) return std::move(headers).error();
   core->take_segments(*headers);
   if (core->segments_.empty())
-    return unusable(path + " holds no memory: it has no PT_LOAD segments", "was it cut short or made by objcopy?");
+    return unusable(name + " holds no memory: it has no PT_LOAD segments", "was it cut short or made by objcopy?");
   return core;
 }
 
@@ -77,14 +75,20 @@ void CoreFile::take_segments(const ElfHeaders& headers) {
   segments_ = std::move(kept);
 }
 
-Bytes CoreFile::memory(uint64_t address, uint64_t limit) const {
+const CoreSegment* CoreFile::segment_of(uint64_t address) const {
   auto next = std::upper_bound(segments_.begin(), segments_.end(), address,
                                [](uint64_t a, const CoreSegment& segment) { return a < segment.start; });
-  if (next == segments_.begin()) return {};
+  if (next == segments_.begin()) return nullptr;
   const CoreSegment& segment = *std::prev(next);
-  uint64_t inside = address - segment.start;
-  if (inside >= segment.available) return {};
-  return slice(bytes(), segment.file_offset + inside, std::min(limit, segment.available - inside));
+  return address - segment.start < segment.size ? &segment : nullptr;
+}
+
+Bytes CoreFile::memory(uint64_t address, uint64_t limit) const {
+  const CoreSegment* segment = segment_of(address);
+  if (!segment) return {};
+  uint64_t inside = address - segment->start;
+  if (inside >= segment->available) return {};
+  return slice(bytes(), segment->file_offset + inside, std::min(limit, segment->available - inside));
 }
 
 const std::vector<FileExtent>& CoreFile::data_extents() const {

@@ -39,12 +39,10 @@ struct FileExtent {
 
 class CoreFile {
  public:
-  /// Maps and checks `path`. The error is one clear line (open_errors.h).
-  static Result<std::unique_ptr<CoreFile>> open(const std::string& path);
+  /// Checks `file`, which the user knows as `name`. The error is one clear line (open_errors.h).
+  static Result<std::unique_ptr<CoreFile>> parse(std::shared_ptr<const MappedFile> file, const std::string& name);
 
-  const std::string& path() const { return file_->path(); }
   Bytes bytes() const { return file_->bytes(); }
-  int64_t modified() const { return file_->modified(); }
   const std::vector<CoreSegment>& segments() const { return segments_; }
 
   /// The file's PT_NOTE bytes, those that exist.
@@ -53,6 +51,8 @@ class CoreFile {
   uint64_t promised_size() const { return promised_size_; }
   uint64_t missing_bytes() const { return promised_size_ > bytes().size() ? promised_size_ - bytes().size() : 0; }
 
+  /// The segment that holds `address`, or null.
+  const CoreSegment* segment_of(uint64_t address) const;
   /// Dumped bytes from `address` on, at most `limit`; never crosses a segment.
   Bytes memory(uint64_t address, uint64_t limit) const;
 

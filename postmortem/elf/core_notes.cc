@@ -95,7 +95,9 @@ void take_files(CoreNotes& notes, Bytes desc) {
   }
 }
 
-void sort_files(std::vector<FileMapping>& files) {
+}  // namespace
+
+void sort_mappings(std::vector<FileMapping>& files) {
   std::stable_sort(files.begin(), files.end(),
                    [](const FileMapping& a, const FileMapping& b) { return a.start < b.start; });
   uint64_t covered = 0;
@@ -105,8 +107,6 @@ void sort_files(std::vector<FileMapping>& files) {
     return false;
   });
 }
-
-}  // namespace
 
 std::string strip_deleted(std::string_view path) {
   constexpr std::string_view kSuffix = " (deleted)";
@@ -135,7 +135,7 @@ CoreNotes parse_notes(const std::vector<Bytes>& segments) {
       }
     });
   }
-  sort_files(notes.files);
+  sort_mappings(notes.files);
   if (notes.signal == 0 && !notes.threads.empty()) notes.signal = notes.threads.front().signal;
   if (notes.pid == 0 && !notes.threads.empty()) notes.pid = notes.threads.front().tid;
   // pr_fname is the main thread's name; other threads' names are not in the core.

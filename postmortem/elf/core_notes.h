@@ -42,6 +42,9 @@ struct CoreNotes {
 /// Reads every note; damaged ones are left out.
 CoreNotes parse_notes(const std::vector<Bytes>& segments);
 
+/// Sorts by address and drops what overlaps an earlier mapping.
+void sort_mappings(std::vector<FileMapping>& files);
+
 /// The path without the " (deleted)" that the kernel appends for unlinked files (fs/d_path.c).
 std::string strip_deleted(std::string_view path);
 

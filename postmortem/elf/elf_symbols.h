@@ -1,8 +1,8 @@
 // The symbol tables of an ELF image as a SymbolSource.
 //
-// Node's .symtab has 80,000 to 170,000 entries with 5-19 MB of names, so nothing is copied: the index by name is an
-// open-addressing table of (hash, entry number) built in one pass over the table, the index by address a sorted array;
-// each is built on first use. A damaged table gives fewer symbols, never a wrong read.
+// Node's .symtab has 80,000 to 170,000 entries with 5-19 MB of names, so nothing is copied: the index by name is a hash
+// table of entry numbers built in one pass over the table, the index by address a sorted array; each is built on first
+// use. A damaged table gives fewer symbols, never a wrong read.
 #pragma once
 
 #include <elf.h>
@@ -30,9 +30,9 @@ class SymbolTable {
   std::optional<Symbol> covering(uint64_t value) const;
 
  private:
-  struct NameSlot {
+  struct NameLink {
     uint32_t hash = 0;
-    uint32_t entry = 0;  ///< entry number; 0 is the reserved first symbol and means an empty slot
+    uint32_t next = 0;  ///< entry number; 0, the reserved first symbol, ends a chain
   };
   struct AddressEntry {
     uint64_t value;
@@ -43,6 +43,7 @@ class SymbolTable {
   Elf64_Sym symbol_at(uint32_t entry) const;
   std::string_view name_at(uint32_t offset) const;
   Symbol to_symbol(const Elf64_Sym& raw) const;
+  void hash_names(uint32_t begin, uint32_t end) const;
   void build_names() const;
   void build_addresses() const;
   bool better_at_address(uint32_t a, uint32_t b) const;
@@ -52,7 +53,8 @@ class SymbolTable {
   std::vector<uint64_t> section_ends_;
   uint32_t count_ = 0;
   mutable std::once_flag names_once_, addresses_once_;
-  mutable std::vector<NameSlot> names_;
+  mutable std::vector<uint32_t> buckets_;  ///< first entry of each chain
+  mutable std::vector<NameLink> links_;    ///< by entry number
   mutable std::vector<AddressEntry> addresses_;
 };
 

@@ -37,13 +37,10 @@ CoreIdentity identify(const CoreFile& core, const MappedObject& object) {
 }
 
 bool has_executable_piece(const CoreFile& core, const MappedObject& object) {
-  for (const FileMapping* piece : object.pieces)
-    for (const CoreSegment& segment : core.segments())
-      if (segment.start == piece->start) {
-        if (segment.flags & PF_X) return true;
-        break;
-      }
-  return false;
+  return std::any_of(object.pieces.begin(), object.pieces.end(), [&core](const FileMapping* piece) {
+    const CoreSegment* segment = core.segment_of(piece->start);
+    return segment && (segment->flags & PF_X);
+  });
 }
 
 std::vector<MappedObject> group_by_path(const CoreNotes& notes, std::vector<int>& object_of_mapping) {
@@ -224,6 +221,24 @@ void sort_modules(ModuleMap& map) {
 }
 
 }  // namespace
+
+std::vector<FileMapping> assumed_mappings(const std::string& executable, const CoreNotes& notes) {
+  auto entry = notes.auxv(AT_ENTRY);
+  auto file = MappedFile::open(executable, nullptr);
+  auto headers = file ? parse_headers(file->bytes()) : std::nullopt;
+  if (!headers || !entry) return {};
+  uint64_t bias = *entry - headers->header.e_entry;
+  std::vector<FileMapping> mappings;
+  for (const Elf64_Phdr& segment : headers->segments) {
+    if (segment.p_type != PT_LOAD || segment.p_filesz == 0) continue;
+    uint64_t inside_page = segment.p_vaddr % kPageSize;
+    uint64_t start = bias + segment.p_vaddr - inside_page;
+    uint64_t end = start + round_up(inside_page + segment.p_filesz, kPageSize);
+    if (start < end) mappings.push_back({start, end, segment.p_offset - inside_page, executable});
+  }
+  sort_mappings(mappings);
+  return mappings;
+}
 
 Result<ModuleMap> find_modules(const CoreFile& core, const CoreNotes& notes, const FileResolver& resolver,
                                const std::string& executable) {
