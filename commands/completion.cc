@@ -81,8 +81,8 @@ std::string bash_completion(const ProgramSpec& program, const Registry& registry
   done.clear();
   for (const auto& command : registry.commands()) add_value_branches(script, done, command->spec().options);
   script +=
-      "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-      "  [[ $files == 1 && $cur != -* ]] && COMPREPLY+=($(compgen -f -- \"$cur\"))\n}\n";
+      "  esac\n  if [[ $files == 1 && $cur != -* ]]; then\n    COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+      "  else\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n  fi\n}\n";
   return script + fmt::format("complete -o filenames -F _{0} {0}\n", program.name);
 }
 

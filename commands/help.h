@@ -39,7 +39,7 @@ std::string option_names(const OptionSpec& option);
 std::string usage_line(const CommandSpec& spec);
 /// `text` with lines of at most `width` characters, each after `indent` blanks; empty lines and lines that begin with a
 /// blank stay as they are.
-std::string wrap(std::string_view text, size_t indent, size_t width = 100);
+std::string wrap(std::string_view text, size_t indent, size_t width = 80);
 
 std::string command_help(const CommandSpec& spec);
 std::string group_help(const Registry& registry, const CommandGroup& group);

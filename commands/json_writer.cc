@@ -5,10 +5,6 @@
 namespace inquest::commands {
 
 void JsonWriter::separate() {
-  if (named_) {
-    named_ = false;
-    return;
-  }
   if (levels_.empty()) return;
   Level& level = levels_.back();
   if (!level.empty) output_.append(level.lines ? "," : ", ");
@@ -20,11 +16,9 @@ void JsonWriter::name(std::string_view key) {
   separate();
   write(key);
   output_.append(": ");
-  named_ = true;
 }
 
 void JsonWriter::open(char bracket, bool lines) {
-  separate();
   output_.append(bracket);
   levels_.push_back({.empty = true, .lines = lines});
 }

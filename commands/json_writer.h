@@ -17,7 +17,7 @@ class JsonWriter {
  public:
   explicit JsonWriter(Output& output) : output_(output) {}
 
-  void begin_object() { open('{', false); }
+  void begin_object() { separate(), open('{', false); }
   void begin_object(std::string_view key) { name(key), open('{', false); }
   void end_object() { close('}'); }
 
@@ -52,7 +52,9 @@ class JsonWriter {
 
   void open(char bracket, bool lines);
   void close(char bracket);
+  /// What stands before a member: the comma, if one is needed, and the key.
   void name(std::string_view key);
+  /// What stands before an element.
   void separate();
 
   void write(std::string_view text);
@@ -67,7 +69,6 @@ class JsonWriter {
 
   Output& output_;
   std::vector<Level> levels_;
-  bool named_ = false;  ///< a key has been written and waits for its value
   std::string scratch_;
 };
 

@@ -1,0 +1,12 @@
+// `inquest -c CORE` without a command: LLDB on that core with the plugin loaded.
+#pragma once
+
+#include "cli/options.h"
+#include "postmortem/model/result.h"
+
+namespace inquest::cli {
+
+/// Replaces this process by LLDB; returns only why that is not possible.
+Error run_lldb(const Options& options);
+
+}  // namespace inquest::cli

@@ -1,0 +1,49 @@
+// The session that belongs to what is selected in one LLDB debugger. Only numbers and paths of LLDB's objects are kept,
+// so that nothing of LLDB lives longer for our sake.
+#pragma once
+
+#include <lldb/API/LLDB.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "commands/session.h"
+#include "postmortem/model/result.h"
+
+namespace inquest::plugin {
+
+/// Settings that the command line of inquest gives to the LLDB it starts (INQUEST_EXE, INQUEST_SYSROOT,
+/// INQUEST_DEBUG_DIRS).
+struct OpenSettings {
+  std::string executable;
+  std::string sysroot;
+  std::vector<std::string> debug_dirs;
+
+  static OpenSettings from_environment();
+};
+
+class TargetSessions {
+ public:
+  TargetSessions();
+
+  /// The session of the selected target; opened on first use, dropped when its process is gone or has run on.
+  Result<commands::Session*> selected(lldb::SBDebugger debugger);
+
+ private:
+  struct Entry {
+    uint32_t process = 0;  ///< SBProcess::GetUniqueID, never used twice
+    uint32_t stop = 0;
+    std::string core;
+    std::unique_ptr<commands::Session> session;
+  };
+
+  void drop_stale(lldb::SBDebugger debugger);
+  Result<std::unique_ptr<Target>> open(const std::string& core, const std::string& executable_in_lldb) const;
+
+  OpenSettings settings_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace inquest::plugin
