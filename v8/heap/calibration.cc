@@ -74,8 +74,8 @@ std::string vote_feedback_vector(const Heap& heap, MapCache& maps, SizeCalibrati
     uint16_t length;
     uint16_t header;
   };
-  constexpr std::array<Shape, 4> kShapes = {{{8, 48}, {8, 56}, {32, 48}, {8, 40}}};
-  auto votes = vote<4>(heap, maps, heap.root("feedback_vector_map"), [&](size_t i, const std::byte* bytes) -> uint64_t {
+  constexpr std::array<Shape, 5> kShapes = {{{8, 48}, {8, 56}, {32, 48}, {24, 40}, {8, 40}}};
+  auto votes = vote<5>(heap, maps, heap.root("feedback_vector_map"), [&](size_t i, const std::byte* bytes) -> uint64_t {
     uint32_t length;
     std::memcpy(&length, bytes + kShapes[i].length, 4);
     return length < 0x10000 ? kShapes[i].header + 8ull * length : 0;

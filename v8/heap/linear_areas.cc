@@ -11,6 +11,8 @@ namespace inquest::v8 {
 namespace {
 
 constexpr uint64_t kSpaceObjectBytes = 0x600;  ///< largest space object (NewSpace of 7.x) with some room
+constexpr uint64_t kMaxAreaBytes = 2 * kPageAlignment;  ///< one regular page (512 KiB in 7.4)
+constexpr uint64_t kBeforeSemiSpace = 0x300;   ///< from NewSpace's start to its second SemiSpace
 constexpr uint64_t kAllocatorBytes = 0x100;    ///< MainAllocator with its LinearAllocationArea
 
 class AreaFinder {
@@ -24,7 +26,7 @@ class AreaFinder {
       std::memcpy(&top, bytes.data() + at, 8);
       if (top == 0 || top % 8 != 0) continue;
       std::memcpy(&limit, bytes.data() + at + 8, 8);
-      if (limit < top || limit % 8 != 0 || limit - top > kPageSize) continue;
+      if (limit < top || limit % 8 != 0 || limit - top > kMaxAreaBytes) continue;
       consider(top, limit);
     }
   }
@@ -52,9 +54,11 @@ class AreaFinder {
  private:
   void consider(uint64_t top, uint64_t limit) {
     // A top at the end of an area belongs to the page before it.
-    const Page* page = pages_.page_of(top - 8);
+    const Page* page = pages_.page_of(top - 1);
     if (!page || page->large || page->space == Space::kReadOnly) return;
     if (top < page->area_start.value() || limit > page->area_end.value()) return;
+    // A pair that spans the whole area is most likely a description of the page, not an untouched one.
+    if (page->space != Space::kNew && top == page->area_start.value() && limit == page->area_end.value()) return;
     // {start, top, limit} gives two pairs and a lowered original top a third: the one that begins last is the area.
     LinearArea& best = best_[page - pages_.pages().data()];
     if (top > best.top || (top == best.top && limit > best.limit)) best = {top, limit};
@@ -98,7 +102,8 @@ std::vector<std::vector<LinearArea>> find_linear_areas(const Target& target, con
     if (!page.owner.is_null()) owners.insert(page.owner);
   }
   for (Address owner : owners) {
-    finder.scan({owner, kSpaceObjectBytes});
+    // The owner of a semi-space page is the SemiSpace inside the NewSpace object, behind the allocation area.
+    finder.scan({owner - kBeforeSemiSpace, kBeforeSemiSpace + kSpaceObjectBytes});
     finder.scan_pointees({owner, kSpaceObjectBytes});
   }
   return finder.result();

@@ -56,7 +56,8 @@ uint64_t ObjectSizer::variable_size(const MapInfo& map, const std::byte* bytes, 
   switch (map.rule) {
     case SizeRule::kInstanceSize: return map.instance_size;
     case SizeRule::kArray16: return 16 + 8 * smi_length(bytes, 8);
-    case SizeRule::kArray16Trailing: return 24 + 8 * smi_length(bytes, 8);
+    case SizeRule::kContext: return 16 + 8 * (smi_length(bytes, 8) & 0x3fffffff);
+    case SizeRule::kNativeContext: return 24 + 8 * (smi_length(bytes, 8) & 0x3fffffff);
     case SizeRule::kArray24: return 24 + 8 * smi_length(bytes, 8);
     case SizeRule::kArray32: return 32 + 8 * smi_length(bytes, 8);
     case SizeRule::kArray40: return 40 + 8 * smi_length(bytes, 8);
@@ -68,7 +69,7 @@ uint64_t ObjectSizer::variable_size(const MapInfo& map, const std::byte* bytes, 
     case SizeRule::kPropertyArray: return 16 + 8 * (smi_length(bytes, 8) & 0x3ff);
     case SizeRule::kFeedbackMetadata: {
       uint64_t slots = load<uint32_t>(bytes, 8);
-      uint64_t size = 16 + 4 * ((slots + 5) / 6);
+      uint64_t size = layout_.table.feedback_metadata_header + 4 * ((slots + 5) / 6);
       if (layout_.table.feedback_metadata_has_closure_slots) size += 2 * uint64_t{load<uint32_t>(bytes, 12)};
       return round_up(size, 8);
     }

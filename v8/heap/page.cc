@@ -154,10 +154,10 @@ std::vector<Page> find_pages(const Target& target, const PageHeaderLayout& layou
   std::vector<Page> pages;
   for (const MemoryRegion& region : target.memory().regions()) {
     if (region.available == 0 || region.from_file || !region.path.empty()) continue;
-    uint64_t first = (region.start.value() + kPageSize - 1) & ~(kPageSize - 1);
+    uint64_t first = (region.start.value() + kPageAlignment - 1) & ~(kPageAlignment - 1);
     uint64_t end = region.start.value() + region.available;
     if (first < region.start.value()) continue;
-    for (uint64_t at = first; at < end && at >= first; at += kPageSize) {
+    for (uint64_t at = first; at < end && at >= first; at += kPageAlignment) {
       // What lies inside a large page is one object's body, not a header.
       if (!pages.empty() && Address(at) - pages.back().chunk < pages.back().size) continue;
       Page page;
@@ -184,7 +184,7 @@ void classify_pages(const Target& target, const Module& module, const Layout& la
       else kind.space = Space::kOld;
     }
     page.space = kind.space;
-    page.large = is_large_space(kind.space) || page.size > kPageSize;
+    page.large = is_large_space(kind.space) || page.size > layout.table.page_size;
     page.stale = (page.flags & kFromPage) != 0 && (page.flags & kToPage) == 0;
   }
 }
@@ -209,7 +209,7 @@ void attach_data(const Target& target, Page& page) {
       next = std::min(next, size);
       page.missing += next - at;
       at = next;
-      if (at - present_end > 2 * kPageSize) break;  // nothing more of this page is here
+      if (at - present_end > 2 * kPageAlignment) break;  // nothing more of this page is here
       continue;
     }
     page.copy->resize(at + piece.size());
@@ -217,7 +217,7 @@ void attach_data(const Target& target, Page& page) {
     at += piece.size();
     present_end = at;
   }
-  if (page.copy->size() < size && size <= 4 * kPageSize) page.copy->resize(size);
+  if (page.copy->size() < size && size <= 4 * kPageAlignment) page.copy->resize(size);
   if (page.copy->size() < size) {
     page.missing = size - present_end;
     page.area_end = page.area_start + page.copy->size() / 8 * 8;

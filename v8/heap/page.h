@@ -35,7 +35,7 @@ constexpr uint64_t kFromPage = 0x8;
 constexpr uint64_t kToPage = 0x10;
 
 struct Page {
-  Address chunk;       ///< aligned to kPageSize
+  Address chunk;       ///< aligned to kPageAlignment
   uint64_t size = 0;   ///< bytes, header included
   uint64_t flags = 0;
   Address header;      ///< where the fields lie: the chunk, or its MemoryChunkMetadata

@@ -16,25 +16,25 @@ class PageTable {
   PageTable() = default;
   /// Takes over pages sorted by address.
   explicit PageTable(std::vector<Page> pages) : pages_(std::move(pages)) {
-    size_t slots = std::bit_ceil(pages_.size() * 4 + 16);
+    size_t slots = std::bit_ceil(pages_.size() * 8 + 16);
     shift_ = 64 - std::countr_zero(slots);
     keys_.assign(slots, 0);
     values_.assign(slots, 0);
     for (uint32_t i = 0; i < pages_.size(); ++i) {
-      size_t slot = slot_of(pages_[i].chunk.value() / kPageSize);
-      while (keys_[slot] != 0) slot = (slot + 1) & (slots - 1);
-      keys_[slot] = pages_[i].chunk.value() / kPageSize;
-      values_[slot] = i;
+      uint64_t first = pages_[i].chunk.value() / kBlock;
+      // Regular pages are one block or (7.4) two; of a large page only the first holds an object's start.
+      uint64_t blocks = pages_[i].large ? 1 : (pages_[i].size + kBlock - 1) / kBlock;
+      for (uint64_t block = first; block < first + blocks; ++block) insert(block, i);
     }
   }
 
   std::vector<Page>& pages() { return pages_; }
   const std::vector<Page>& pages() const { return pages_; }
 
-  /// The page whose first 256 KiB hold `address`: where every object start lies, of large pages too.
+  /// The page that holds `address`; of large pages only the first 256 KiB are known, where their object starts.
   const Page* page_of(uint64_t address) const {
     if (keys_.empty()) return nullptr;
-    uint64_t key = address / kPageSize;
+    uint64_t key = address / kBlock;
     for (size_t slot = slot_of(key);; slot = (slot + 1) & (keys_.size() - 1)) {
       if (keys_[slot] == key) return &pages_[values_[slot]];
       if (keys_[slot] == 0) return nullptr;
@@ -62,6 +62,14 @@ class PageTable {
   }
 
  private:
+  static constexpr uint64_t kBlock = 0x40000;
+
+  void insert(uint64_t key, uint32_t page) {
+    size_t slot = slot_of(key);
+    while (keys_[slot] != 0) slot = (slot + 1) & (keys_.size() - 1);
+    keys_[slot] = key;
+    values_[slot] = page;
+  }
   size_t slot_of(uint64_t key) const { return (key * 0x9e3779b97f4a7c15ull) >> shift_; }
 
   std::vector<Page> pages_;

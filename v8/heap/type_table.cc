@@ -49,16 +49,16 @@ constexpr Rule kRules[] = {
     {"array_list", SizeRule::kArray16},
     {"sloppy_arguments_elements", SizeRule::kArray16, Body::kTagged, true},
     {"scope_info", SizeRule::kUntilNextMap},
-    {"function_context", SizeRule::kArray16},
-    {"catch_context", SizeRule::kArray16},
-    {"with_context", SizeRule::kArray16},
-    {"debug_evaluate_context", SizeRule::kArray16},
-    {"await_context", SizeRule::kArray16},
-    {"block_context", SizeRule::kArray16},
-    {"module_context", SizeRule::kArray16},
-    {"eval_context", SizeRule::kArray16},
-    {"script_context", SizeRule::kArray16},
-    {"native_context", SizeRule::kArray16Trailing},
+    {"function_context", SizeRule::kContext},
+    {"catch_context", SizeRule::kContext},
+    {"with_context", SizeRule::kContext},
+    {"debug_evaluate_context", SizeRule::kContext},
+    {"await_context", SizeRule::kContext},
+    {"block_context", SizeRule::kContext},
+    {"module_context", SizeRule::kContext},
+    {"eval_context", SizeRule::kContext},
+    {"script_context", SizeRule::kContext},
+    {"native_context", SizeRule::kNativeContext},
     {"weak_array_list", SizeRule::kArray24},
     {"dependent_code", SizeRule::kArray24},
     {"regexp_match_info", SizeRule::kArray40},
@@ -193,7 +193,7 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
     for (uint16_t type = table.first_context; type <= table.last_context; ++type) {
       TypeInfo& info = table.types_[type];
       bool native = type == table.first_context + 7;
-      info.size = native ? SizeRule::kArray16Trailing : SizeRule::kArray16;
+      info.size = native ? SizeRule::kNativeContext : SizeRule::kContext;
       info.name = native ? "NativeContext" : "Context";
       info.known = true;
     }

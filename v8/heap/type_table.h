@@ -19,7 +19,8 @@ namespace inquest::v8 {
 enum class SizeRule : uint8_t {
   kInstanceSize,       ///< map.instance_size_in_words
   kArray16,            ///< 16 + 8 * Smi at 8
-  kArray16Trailing,    ///< the same and one word more: NativeContext's microtask queue
+  kContext,            ///< 16 + 8 * low 30 bits of the Smi at 8 (7.9 keeps a flag above them)
+  kNativeContext,      ///< the same and one word more: the microtask queue
   kArray24,            ///< 24 + 8 * Smi at 8
   kArray32,            ///< 32 + 8 * Smi at 8
   kArray40,            ///< 40 + 8 * Smi at 8

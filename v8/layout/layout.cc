@@ -68,6 +68,17 @@ void resolve_string(Resolver& from, StringLayout& string) {
   from.field(string.actual, "ThinString", "actual");
 }
 
+/// Where instructions begin is where the header ends: of Code itself until 10.x, of InstructionStream since.
+void resolve_code(const Constants& constants, LayoutTable& table) {
+  auto stream = constants.field("InstructionStream", "instruction_start");
+  auto code = constants.field("Code", "instruction_start");
+  if (stream) {
+    table.code = *stream <= 16 ? CodeLayout::kInstructionStream16 : CodeLayout::kInstructionStream32;
+  } else if (code && table.code == CodeLayout::kInline) {
+    table.code_header = static_cast<uint16_t>(*code);
+  }
+}
+
 }  // namespace
 
 Layout Layout::resolve(const Constants& constants, const V8Version& version) {
@@ -92,6 +103,7 @@ Layout Layout::resolve(const Constants& constants, const V8Version& version) {
   }
   // Class and built-in constructors have types of their own right behind JS_FUNCTION_TYPE from 9.x on; the length of
   // that range is in the table, its beginning in v8dbg.
+  resolve_code(constants, layout.table);
   layout.first_js_function_type = layout.table.first_js_function_type;
   if (auto type = constants.type("JSFunction")) layout.first_js_function_type = static_cast<uint16_t>(*type);
   layout.last_js_function_type = layout.first_js_function_type + layout.table.js_function_types - 1;

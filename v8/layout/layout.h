@@ -14,7 +14,7 @@ namespace inquest::v8 {
 constexpr uint64_t kTagMask = 7;
 constexpr uint64_t kHeapObjectTag = 1;
 constexpr uint64_t kWeakTag = 3;
-constexpr uint64_t kPageSize = 0x40000;  ///< kRegularPageSize on x64, all versions
+constexpr uint64_t kPageAlignment = 0x40000;  ///< pages begin at multiples of this (7.4: of twice this)
 
 /// (w & 7) == 1: the low three bits, because objects are 8-byte aligned; (w & 3) == 1 lets odd raw data through.
 constexpr bool is_heap_object(uint64_t word) { return (word & kTagMask) == kHeapObjectTag; }

@@ -37,6 +37,7 @@ struct LayoutTable {
   int major;
   int minor;  ///< first V8 this row fits; it holds until the next row
   PageHeaderLayout page;
+  uint32_t page_size = 0x40000;  ///< of a regular page: 512 KiB in 7.4, 256 KiB since
   CodeLayout code = CodeLayout::kInline;
   uint16_t code_header = 64;            ///< Code::kHeaderSize (kInline)
   uint16_t code_alignment = 32;
@@ -45,6 +46,7 @@ struct LayoutTable {
   uint16_t bytecode_array_header = 54;
   uint16_t feedback_vector_length = 8;
   uint16_t feedback_vector_header = 48;
+  uint16_t feedback_metadata_header = 16;
   bool feedback_metadata_has_closure_slots = false;  ///< create_closure_slot_count at 12: 12.x and later
   uint16_t descriptor_array_header = 24;
   bool unboxed_doubles = false;  ///< double fields lie raw in the object: until 8.3
