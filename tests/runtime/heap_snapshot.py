@@ -45,7 +45,7 @@ def key_of_object(name: str) -> str | None:
         return None
     if name in FUNCTION_TYPES:
         return FUNCTIONS
-    return re.sub(r" / .*", "", name)  # global objects may carry a tag after a slash
+    return re.sub(r" (/ .*|\(global\*?\))$", "", name)  # global objects may carry a tag
 
 
 def _object_size(key: str, name: str, size: int) -> int:

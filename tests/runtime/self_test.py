@@ -29,13 +29,13 @@ NODE_TYPES = ["hidden", "array", "string", "object", "code", "closure", "regexp"
               "concatenated string", "sliced string", "symbol", "bigint", "object shape"]
 
 # (type, name, self_size, how many)
-NODES = [("object", "Session", 48, 7), ("object", "global / file.js", 24, 1), ("object", "Function", 32, 1),
+NODES = [("object", "Session", 48, 7), ("object", "global / file.js", 24, 1), ("object", "global (global*)", 24, 1), ("object", "Function", 32, 1),
          ("object", "system / Context", 40, 3), ("closure", "named", 64, 4), ("regexp", "a+", 56, 2),
          ("string", "flat", 24, 5), ("string", "read-only", 0, 1), ("string", "e" * 5000, 5032, 1),
          ("concatenated string", "ab", 32, 2), ("symbol", "s", 24, 1), ("bigint", "bigint", 24, 2),
          ("number", "heap number", 16, 3), ("hidden", "system / JSProxy", 32, 2), ("hidden", "system / Map", 80, 9)]
 
-ROWS = [("Session", 7, 336), ("global", 1, 24), ("Function", 3, 160), ("AsyncFunction", 2, 128), ("RegExp", 2, 112),
+ROWS = [("Session", 7, 336), ("global", 2, 48), ("Function", 3, 160), ("AsyncFunction", 2, 128), ("RegExp", 2, 112),
         ("(String)", 9, 5 * 24 + 32 + 32 + 64), ("(Symbol)", 1, 24), ("(BigInt)", 2, 48), ("(Number)", 3, 48),
         ("Proxy", 2, 64), ("(Array)", 12, 999)]
 
