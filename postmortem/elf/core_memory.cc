@@ -23,6 +23,16 @@ std::vector<uint64_t> cut_points(const CoreFile& core, const CoreNotes& notes) {
   return cuts;
 }
 
+// gdb's gcore writes no PT_LOAD for mappings it leaves out; then the file's own program headers tell the protection.
+uint32_t flags_from_file(const FileMapping* mapping, uint64_t start, const MappedObject* object) {
+  if (!mapping || !object || !object->choice.image) return PF_R;
+  uint64_t offset = mapping->file_offset + (start - mapping->start);
+  for (const Elf64_Phdr& segment : object->choice.image->headers().segments)
+    if (segment.p_type == PT_LOAD && offset - (segment.p_offset & -kPageSize) < segment.p_filesz)
+      return segment.p_flags;
+  return PF_R;
+}
+
 }  // namespace
 
 CoreMemory::CoreMemory(const CoreFile& core, const CoreNotes& notes, const ModuleMap& map) : core_(core) {
@@ -48,9 +58,10 @@ void CoreMemory::add_region(uint64_t start, uint64_t end, const CoreSegment* seg
   MemoryRegion region;
   region.start = Address(start);
   region.size = end - start;
-  region.readable = !segment || (segment->flags & PF_R);
-  region.writable = segment && (segment->flags & PF_W);
-  region.executable = segment && (segment->flags & PF_X);
+  uint32_t flags = segment ? segment->flags : flags_from_file(mapping, start, object);
+  region.readable = flags & PF_R;
+  region.writable = flags & PF_W;
+  region.executable = flags & PF_X;
   uint64_t dumped = 0;
   if (segment) {
     uint64_t inside = start - segment->start;

@@ -48,7 +48,7 @@ uint32_t hash_name(std::string_view name) {
   size_t left = name.size();
   for (; left >= 16; at += 16, left -= 16) hash = mix(word(at) ^ kA, word(at + 8) ^ hash ^ kB);
   uint64_t tail[2] = {0, 0};
-  std::memcpy(tail, at, left);
+  if (left > 0) std::memcpy(tail, at, left);
   hash = mix(tail[0] ^ kA, tail[1] ^ hash ^ kB);
   return static_cast<uint32_t>(hash ^ hash >> 32);
 }
@@ -133,7 +133,7 @@ void SymbolTable::for_each_with_prefix(std::string_view prefix, const std::funct
     Elf64_Sym symbol = symbol_at(i);
     if (!is_defined(symbol)) continue;
     Bytes name = slice(strings_, symbol.st_name, prefix.size());
-    if (name.size() == prefix.size() && std::memcmp(name.data(), prefix.data(), prefix.size()) == 0)
+    if (name.size() == prefix.size() && std::equal(name.begin(), name.end(), std::as_bytes(std::span(prefix)).begin()))
       visit(to_symbol(symbol));
   }
 }

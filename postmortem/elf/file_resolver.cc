@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 namespace inquest::elf {
 namespace {
@@ -14,7 +15,7 @@ bool same_headers(const ElfHeaders& a, const ElfHeaders& b) {
   if (a.header.e_type != b.header.e_type || a.header.e_entry != b.header.e_entry) return false;
   if (a.header.e_phnum != b.header.e_phnum) return false;
   size_t common = std::min(a.segments.size(), b.segments.size());
-  return std::memcmp(a.segments.data(), b.segments.data(), common * sizeof(Elf64_Phdr)) == 0;
+  return common == 0 || std::memcmp(a.segments.data(), b.segments.data(), common * sizeof(Elf64_Phdr)) == 0;
 }
 
 std::string failure_text(int failure) {
@@ -49,9 +50,9 @@ std::optional<FileProof> compare(const ElfImage& image, const CoreIdentity& core
 FileResolver::FileResolver(std::string sysroot, std::vector<std::string> debug_dirs, const std::string& core_path)
     : sysroot_(std::move(sysroot)), debug_dirs_(std::move(debug_dirs)) {
   while (sysroot_.ends_with('/')) sysroot_.pop_back();
-  size_t slash = core_path.rfind('/');
-  core_folder_ = slash == std::string::npos ? "." : core_path.substr(0, slash + 1);
-  if (!core_folder_.ends_with('/')) core_folder_ += '/';
+  std::error_code failure;
+  std::filesystem::path core = std::filesystem::absolute(core_path, failure);
+  core_folder_ = (failure ? std::filesystem::path(core_path) : core).lexically_normal().parent_path().string() + "/";
 }
 
 std::vector<std::string> FileResolver::candidates(const std::string& path, const std::string& build_id) const {

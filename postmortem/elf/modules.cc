@@ -78,13 +78,20 @@ int main_object(const CoreFile& core, const CoreNotes& notes, const ModuleMap& m
   return -1;
 }
 
-// Without anything to compare in the core, the entry point still tells a wrong executable: AT_ENTRY is e_entry for
+// Without anything else to compare in the core, the entry point still tells a wrong executable: AT_ENTRY is e_entry for
 // ET_EXEC, and e_entry plus whole pages for ET_DYN.
 bool entry_fits(const ElfImage& image, const CoreNotes& notes) {
   auto entry = notes.auxv(AT_ENTRY);
   if (!entry) return true;
   uint64_t bias = *entry - image.headers().header.e_entry;
   return image.headers().header.e_type == ET_EXEC ? bias == 0 : bias % kPageSize == 0;
+}
+
+void refuse_unfit(FileChoice& choice, const CoreNotes& notes) {
+  if (!choice.image || choice.proof != FileProof::kNone || entry_fits(*choice.image, notes)) return;
+  choice.tried.push_back(choice.image->file()->path() + ": its entry point differs from the core's");
+  choice.image.reset();
+  choice.missing = FaultCause::kFileMismatch;
 }
 
 Result<FileChoice> use_executable(const std::string& path, const CoreIdentity& identity, const CoreNotes& notes) {
@@ -255,8 +262,9 @@ Result<ModuleMap> find_modules(const CoreFile& core, const CoreNotes& notes, con
       object.choice = std::move(*choice);
     } else {
       object.choice = resolver.resolve(object.path, object.identity);
+      if (is_main) refuse_unfit(object.choice, notes);
     }
-    object.is_elf = object.choice.image || object.identity.headers ||
+    object.is_elf = is_main || object.choice.image || object.identity.headers ||
                     (!object.choice.not_elf && has_executable_piece(core, object));
     if (object.is_elf) add_modules(map, object, notes, is_main);
   }

@@ -42,10 +42,11 @@ std::optional<ReadFault> MemoryReader::read(Address address, std::span<std::byte
 
 std::vector<DataExtent> MemoryReader::data_extents(Address start, uint64_t size) const {
   std::vector<DataExtent> extents;
+  uint64_t end = start.value() + std::min(size, UINT64_MAX - start.value());
   for (const MemoryRegion& region : regions()) {
-    if (region.start - Address(0) >= start.value() + size) break;
+    if (region.start.value() >= end) break;
     uint64_t from = std::max(start.value(), region.start.value());
-    uint64_t to = std::min(start.value() + size, region.start.value() + region.available);
+    uint64_t to = std::min(end, region.start.value() + region.available);
     if (from < to) extents.push_back({Address(from), to - from});
   }
   return extents;
