@@ -38,7 +38,7 @@ class Program {
   explicit Program(Options options)
       : options_(std::move(options)),
         terminal_(options_.no_color, options_.quiet),
-        output_(standard_output(write_failure_)) {}
+        output_(terminal_.standard_output(write_failure_)) {}
 
   int run() {
     if (auto text = about_program()) return finish(print(*text));

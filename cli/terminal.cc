@@ -66,8 +66,9 @@ v8::Progress Terminal::progress() {
   };
 }
 
-commands::Output::Sink standard_output(std::optional<Error>& failed) {
-  return [&failed](std::string_view block) {
+commands::Output::Sink Terminal::standard_output(std::optional<Error>& failed) {
+  return [this, &failed](std::string_view block) {
+    clear_progress();
     if (interrupted()) return false;
     if (write_all(STDOUT_FILENO, block)) return true;
     if (errno != EPIPE && !interrupted()) {

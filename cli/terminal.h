@@ -28,6 +28,9 @@ class Terminal {
   v8::Progress progress();
   void clear_progress() { progress_line_.clear(); }
 
+  /// A sink for answers that stops after a broken pipe or an interruption; `failed` is set for any other write error.
+  commands::Output::Sink standard_output(std::optional<Error>& failed);
+
  private:
   bool color_;
   bool quiet_;
@@ -35,9 +38,6 @@ class Terminal {
   commands::ProgressLine progress_line_;
   std::vector<commands::Note> shown_;
 };
-
-/// A sink for answers that stops after a broken pipe or an interruption; `failed` is set for any other write error.
-commands::Output::Sink standard_output(std::optional<Error>& failed);
 
 /// From here on the first Control-C only asks long work to stop, the second one ends the program.
 void catch_interrupts();
