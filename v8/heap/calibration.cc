@@ -9,7 +9,8 @@ namespace inquest::v8 {
 namespace {
 
 constexpr size_t kEnoughVotes = 200;
-constexpr size_t kMaxPages = 2000;  // bounds the search on heaps without a single free block
+constexpr size_t kMaxPages = 64;         // where votes are rare
+constexpr size_t kMaxSilentPages = 400;  // where there are none at all: then the question hardly matters
 
 uint64_t load64(const std::byte* bytes) {
   uint64_t word;
@@ -35,7 +36,7 @@ std::array<size_t, N> vote(const Heap& heap, MapCache& maps, uint64_t map, SizeO
   if (map == 0) return votes;
   for (const Page& page : heap.pages().pages()) {
     if (page.large || page.stale) continue;
-    if (cast >= kEnoughVotes || ++pages > kMaxPages) break;
+    if (cast >= kEnoughVotes || ++pages > (cast ? kMaxPages : kMaxSilentPages)) break;
     for (uint64_t at = 0; at + 64 <= page.area_size() && cast < kEnoughVotes; at += 8) {
       if (load64(page.data + at) != map) continue;
       size_t valid = 0, winner = 0;
@@ -64,7 +65,8 @@ std::string vote_free_space_unit(const Heap& heap, MapCache& maps, SizeCalibrati
     uint64_t word = load64(bytes + 8);
     return is_smi(word) && smi_value(word) > 0 ? uint64_t{kUnits[i]} * static_cast<uint32_t>(smi_value(word)) : 0;
   });
-  calibration.free_space_unit = kUnits[votes[1] > votes[0] ? 1 : 0];
+  bool words = votes[1] != votes[0] ? votes[1] > votes[0] : heap.layout().version >= V8Version{13, 6, 233, 17};
+  calibration.free_space_unit = kUnits[words ? 1 : 0];
   return std::string(calibration.free_space_unit == 8 ? "words" : "bytes") + ", voted " + std::to_string(votes[0]) + " : " +
          std::to_string(votes[1]);
 }

@@ -52,6 +52,16 @@ class PageTable {
     return value;
   }
 
+  /// `size` bytes at `offset` of the object that starts at `address`: also far inside large objects. Or nullptr.
+  const std::byte* object_bytes(uint64_t address, uint64_t offset, uint64_t size) const {
+    const Page* page = page_of(address);
+    if (!page) return nullptr;
+    uint64_t at = address - page->area_start.value();
+    if (at >= page->area_size() || offset > page->area_size() - at) return nullptr;
+    at += offset;
+    return size <= page->area_size() - at ? page->data + at : nullptr;
+  }
+
   /// Pointer to the bytes at `address` on our side with at least `size` of them, or nullptr.
   const std::byte* bytes(uint64_t address, uint64_t size) const {
     const Page* page = page_of(address);

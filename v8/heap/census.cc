@@ -1,0 +1,260 @@
+#include "v8/heap/census.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <unordered_map>
+
+#include "v8/heap/backing_store.h"
+#include "v8/heap/object_index.h"
+#include "v8/heap/parallel.h"
+#include "v8/objects/constructor_name.h"
+#include "v8/objects/shape.h"
+
+namespace inquest::v8 {
+namespace {
+
+void ignore_store(const MapInfo&, uint64_t) {}
+
+struct Tally {
+  uint64_t count = 0;
+  uint64_t self_size = 0;
+  uint64_t owned = 0;         ///< bytes of backing stores these objects own
+  uint64_t owned_by_others = 0;  ///< bytes of these objects that are counted with their owner
+  uint64_t sample = 0;        ///< lowest tagged address
+
+  void add(uint64_t address, uint64_t size, uint64_t stores) {
+    ++count;
+    self_size += size;
+    owned += stores;
+    if (sample == 0 || address + 1 < sample) sample = address + 1;
+  }
+  void add(const Tally& other) {
+    count += other.count;
+    self_size += other.self_size;
+    owned += other.owned;
+    owned_by_others += other.owned_by_others;
+    if (sample == 0 || (other.sample != 0 && other.sample < sample)) sample = other.sample;
+  }
+  uint64_t size() const { return self_size + owned - std::min(owned_by_others, self_size); }
+};
+
+/// Rows are kept by type and, when asked for, by shape.
+struct RowKey {
+  uint32_t isolate;
+  std::string type;
+  Shape shape;
+  auto operator<=>(const RowKey&) const = default;
+};
+using Rows = std::map<RowKey, Tally>;
+
+bool wanted(Reachability which, const Page& page, uint64_t address) {
+  if (which == Reachability::kAll) return true;
+  bool live = page.space == Space::kReadOnly || ObjectIndex::is_marked(page, address);
+  return live == (which == Reachability::kLive);
+}
+
+/// One worker's counts: by map wherever the map tells type and shape, by key where the object itself does.
+class Counter {
+ public:
+  Counter(const Heap& heap, const CensusOptions& options)
+      : heap_(heap),
+        options_(options),
+        maps_(heap.new_map_cache()),
+        walker_(heap.new_walker(maps_)),
+        stores_(heap, walker_),
+        objects_(heap, maps_) {
+    for (const Isolate& isolate : heap.isolates()) {
+      names_.emplace_back(objects_, isolate.index);
+      by_map_.emplace_back();
+      by_elements_.emplace_back();
+    }
+  }
+
+  void count_page(const Page& page) {
+    WalkStats stats;
+    walker_.walk(page, heap_.areas_of(page), stats,
+                 [&](uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
+                   if (map.category == Category::kFiller || !wanted(options_.which, page, address)) return;
+                   count_object(page, address, map, size, bytes);
+                 });
+  }
+
+  /// Adds what was counted by map to `rows`; the maps get their names here.
+  void finish(Rows& rows) {
+    for (uint32_t isolate = 0; isolate < by_map_.size(); ++isolate) {
+      for (uint32_t i = 0; i < by_map_[isolate].size(); ++i) {
+        const Tally& tally = by_map_[isolate][i];
+        if (tally.count == 0 && tally.owned_by_others == 0) continue;
+        const MapInfo& map = maps_.at(i);
+        Shape shape;
+        if (options_.by_shape) shape = shape_of_map(objects_, map);
+        rows[{isolate, names_[isolate].name(map, 0), std::move(shape)}].add(tally);
+      }
+    }
+    for (uint32_t isolate = 0; isolate < by_elements_.size(); ++isolate) {
+      for (const auto& [key, tally] : by_elements_[isolate]) {
+        const MapInfo& map = maps_.at(static_cast<uint32_t>(key >> 32));
+        Shape shape = shape_of_map(objects_, map);
+        shape.elements = key & 0xffffffff;
+        rows[{isolate, names_[isolate].name(map, 0), std::move(shape)}].add(tally);
+      }
+    }
+    for (auto& [key, tally] : by_key_) rows[key].add(tally);
+  }
+
+ private:
+  void count_object(const Page& page, uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
+    auto& by_map = by_map_[page.isolate];
+    if (map.index >= by_map.size()) grow(map.index);
+    uint64_t owned = 0;
+    if (map.has_properties) {
+      owned = stores_.owned(bytes, [&](const MapInfo& store, uint64_t store_size) {
+        if (store.index >= by_map_[page.isolate].size()) grow(store.index);
+        by_map_[page.isolate][store.index].owned_by_others += store_size;
+      });
+    }
+    if (per_object_[map.index]) {
+      RowKey key{page.isolate, names_[page.isolate].name(map, address + 1), {}};
+      if (options_.by_shape) key.shape = shape_of_object(objects_, map, address + 1);
+      by_key_[key].add(address, size, owned);
+    } else if (options_.by_shape && map.has_properties) {
+      uint64_t elements = std::min<uint64_t>(element_count(objects_, map, address + 1), 0xffffffff);
+      by_elements_[page.isolate][uint64_t{map.index} << 32 | elements].add(address, size, owned);
+    } else {
+      by_map_[page.isolate][map.index].add(address, size, owned);
+    }
+  }
+
+  void grow(uint32_t index) {
+    for (auto& tallies : by_map_) tallies.resize(std::max<size_t>(tallies.size(), index + 1));
+    for (uint32_t i = static_cast<uint32_t>(per_object_.size()); i <= index; ++i) {
+      const MapInfo& map = maps_.at(i);
+      bool needs_object = names_.front().depends_on_object(map);
+      needs_object |= options_.by_shape && map.has_properties && objects_.is_dictionary_map(map);
+      per_object_.push_back(needs_object);
+    }
+  }
+
+  const Heap& heap_;
+  const CensusOptions& options_;
+  MapCache maps_;
+  Walker walker_;
+  BackingStores stores_;
+  ObjectReader objects_;
+  std::vector<ConstructorNames> names_;
+  std::vector<std::vector<Tally>> by_map_;  ///< [isolate][map index]
+  std::vector<std::unordered_map<uint64_t, Tally>> by_elements_;  ///< [isolate][map index << 32 | elements], by shape
+  std::vector<uint8_t> per_object_;
+  Rows by_key_;
+};
+
+Census to_census(Rows rows) {
+  Census census;
+  for (auto& [key, tally] : rows) {
+    if (tally.count == 0) continue;
+    CensusRow& row = census.rows.emplace_back();
+    row.type = key.type;
+    row.isolate = key.isolate;
+    row.count = tally.count;
+    row.self_size = tally.self_size;
+    row.size = tally.size();
+    row.sample = Address(tally.sample);
+    row.properties = static_cast<uint32_t>(key.shape.properties.size());
+    row.elements = key.shape.elements;
+    row.property_names = key.shape.properties;
+    census.count += row.count;
+    census.size += row.size;
+    census.self_size += row.self_size;
+  }
+  return census;
+}
+
+}  // namespace
+
+uint64_t HeapTotals::objects() const {
+  return std::accumulate(spaces.begin(), spaces.end(), uint64_t{0}, [](uint64_t sum, const WalkStats& s) { return sum + s.objects; });
+}
+
+uint64_t HeapTotals::not_parsed() const {
+  return std::accumulate(spaces.begin(), spaces.end(), uint64_t{0}, [](uint64_t sum, const WalkStats& s) { return sum + s.not_parsed; });
+}
+
+HeapTotals index_heap(const Heap& heap, const std::function<bool(uint64_t, uint64_t)>& progress) {
+  const std::vector<Page>& pages = heap.pages().pages();
+  uint64_t all = 0;
+  for (const Page& page : pages) all += page.stale ? 0 : page.area_size();
+  std::atomic<uint64_t> done{0};
+  std::atomic<bool> stop{false};
+  size_t workers = worker_count();
+  std::vector<HeapTotals> totals(workers);
+  std::vector<std::unique_ptr<MapCache>> maps;
+  for (size_t i = 0; i < workers; ++i) maps.push_back(std::make_unique<MapCache>(heap.new_map_cache()));
+  parallel_for(pages.size(), workers, [&](size_t worker, size_t i) {
+    const Page& page = pages[i];
+    if (page.stale || stop) return;
+    Walker walker = heap.new_walker(*maps[worker]);
+    walker.walk(page, heap.areas_of(page), totals[worker].spaces[static_cast<size_t>(page.space)],
+                [&](uint64_t address, const MapInfo&, uint64_t, const std::byte*) { ObjectIndex::set_start(page, address); });
+    uint64_t now = done.fetch_add(page.area_size()) + page.area_size();
+    if (progress && worker == 0 && !progress(now, all)) stop = true;
+  });
+  HeapTotals sum;
+  for (const HeapTotals& one : totals) {
+    for (size_t i = 0; i < kSpaceCount; ++i) sum.spaces[i].add(one.spaces[i]);
+  }
+  return sum;
+}
+
+Census take_census(const Heap& heap, const CensusOptions& options, const std::function<bool()>& cancelled) {
+  const std::vector<Page>& pages = heap.pages().pages();
+  size_t workers = worker_count();
+  std::vector<std::unique_ptr<Counter>> counters;
+  for (size_t i = 0; i < workers; ++i) counters.push_back(std::make_unique<Counter>(heap, options));
+  parallel_for(pages.size(), workers, [&](size_t worker, size_t i) {
+    if (pages[i].stale || (cancelled && cancelled())) return;
+    counters[worker]->count_page(pages[i]);
+  });
+  Rows rows;
+  for (auto& counter : counters) counter->finish(rows);
+  return to_census(std::move(rows));
+}
+
+std::vector<Instance> find_instances(const Heap& heap, std::string_view type, Reachability which) {
+  std::vector<Instance> found;
+  MapCache maps = heap.new_map_cache();
+  Walker walker = heap.new_walker(maps);
+  BackingStores stores(heap, walker);
+  ObjectReader objects(heap, maps);
+  std::vector<ConstructorNames> names;
+  for (const Isolate& isolate : heap.isolates()) names.emplace_back(objects, isolate.index);
+  enum class Match : uint8_t { kUnknown, kNo, kYes, kPerObject };
+  std::vector<std::vector<Match>> matches(heap.isolates().size());
+  for (const Page& page : heap.pages().pages()) {
+    if (page.stale) continue;
+    WalkStats stats;
+    auto& of_map = matches[page.isolate];
+    walker.walk(page, heap.areas_of(page), stats,
+                [&](uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
+                  if (map.category == Category::kFiller || !wanted(which, page, address)) return;
+                  if (map.index >= of_map.size()) of_map.resize(map.index + 256, Match::kUnknown);
+                  Match& match = of_map[map.index];
+                  const ConstructorNames& naming = names[page.isolate];
+                  if (match == Match::kUnknown) {
+                    if (naming.depends_on_object(map)) match = Match::kPerObject;
+                    else match = naming.name(map, 0) == type ? Match::kYes : Match::kNo;
+                  }
+                  bool yes = match == Match::kYes || (match == Match::kPerObject && naming.name(map, address + 1) == type);
+                  if (!yes) return;
+                  uint64_t owned = map.has_properties ? stores.owned(bytes, ignore_store) : 0;
+                  found.push_back({Address(address + 1), page.isolate, size + owned, size});
+                });
+  }
+  std::sort(found.begin(), found.end(), [](const Instance& a, const Instance& b) { return a.address < b.address; });
+  return found;
+}
+
+}  // namespace inquest::v8

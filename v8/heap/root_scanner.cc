@@ -1,0 +1,132 @@
+#include "v8/heap/root_scanner.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "v8/heap/object_index.h"
+
+namespace inquest::v8 {
+namespace {
+
+constexpr uint64_t kPieceBytes = 4 << 20;
+constexpr uint64_t kRedZone = 128;  // System V ABI x86-64, 3.2.2
+
+/// The part of a region above the stack pointer of the thread whose stack it is: below lie dead frames.
+uint64_t first_live_byte(const Heap& heap, const MemoryRegion& region) {
+  uint64_t first = region.start.value();
+  uint64_t lowest = UINT64_MAX;
+  for (const Thread& thread : heap.target().threads()) {
+    Address sp = thread.registers.sp();
+    if (region.contains(sp)) lowest = std::min(lowest, sp.value() - kRedZone);
+  }
+  return lowest == UINT64_MAX ? first : std::max(first, lowest);
+}
+
+const Page* object_page(const Heap& heap, uint64_t address) {
+  const Page* page = heap.pages().page_of(address);
+  return page && !page->stale && ObjectIndex::is_start(*page, address) ? page : nullptr;
+}
+
+/// V8 9.x and later keep internalised strings in a table outside the heap (src/objects/string-table.cc): an array of
+/// strings, empty (Smi 0) and deleted (Smi 1) elements. It does not keep them alive. A long run of nothing but these
+/// is taken for it.
+class StringTableRun {
+ public:
+  static constexpr size_t kMinWords = 512;
+  static constexpr size_t kMinStrings = 96;
+
+  void add_empty() {
+    if (words_) ++words_;
+  }
+  void add_string(uint64_t address) {
+    ++words_;
+    strings_.push_back(address);
+  }
+  /// Ends the run: its strings become roots unless it was the table.
+  void flush(std::vector<uint64_t>& roots, LivenessStats& stats) {
+    if (words_ >= kMinWords && strings_.size() >= kMinStrings && strings_.size() * 8 >= words_) {
+      stats.string_table_words += strings_.size();
+    } else {
+      roots.insert(roots.end(), strings_.begin(), strings_.end());
+    }
+    strings_.clear();
+    words_ = 0;
+  }
+
+ private:
+  size_t words_ = 0;
+  std::vector<uint64_t> strings_;
+};
+
+constexpr uint64_t kDeletedElement = 1ull << 32;  // Smi 1
+constexpr uint16_t kNotInternalizedBit = 0x20;    // kIsNotInternalizedMask
+
+}  // namespace
+
+std::vector<DataExtent> native_extents(const Heap& heap) {
+  std::vector<DataExtent> pieces;
+  const std::vector<Page>& pages = heap.pages().pages();
+  auto add = [&](uint64_t from, uint64_t to) {
+    for (uint64_t at = from; at < to; at += kPieceBytes) pieces.push_back({Address(at), std::min(kPieceBytes, to - at)});
+  };
+  for (const MemoryRegion& region : heap.target().memory().regions()) {
+    if (!region.writable || region.available == 0) continue;
+    uint64_t from = first_live_byte(heap, region);
+    uint64_t end = region.start.value() + region.available;
+    if (from >= end) continue;
+    for (const DataExtent& extent : heap.target().memory().data_extents(Address(from), end - from)) {
+      uint64_t at = (extent.start.value() + 7) & ~7ull;
+      uint64_t stop = extent.start.value() + extent.size;
+      // Cut the object areas out.
+      auto page = std::partition_point(pages.begin(), pages.end(), [&](const Page& p) { return p.area_end.value() <= at; });
+      for (; page != pages.end() && page->area_start.value() < stop; ++page) {
+        if (page->area_start.value() > at) add(at, page->area_start.value());
+        at = std::max(at, page->area_end.value());
+      }
+      if (at < stop) add(at, stop);
+    }
+  }
+  return pieces;
+}
+
+void scan_roots(const Heap& heap, const DataExtent& extent, MapCache& maps, std::vector<uint64_t>& roots,
+                LivenessStats& stats) {
+  auto bytes = heap.target().memory().view(extent.start, extent.size);
+  bool off_heap_table = heap.layout().version >= V8Version{8, 7};
+  StringTableRun run;
+  for (size_t at = 0; at + 8 <= bytes.size(); at += 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes.data() + at, 8);
+    if (word == 0 || word == kDeletedElement) {
+      run.add_empty();
+      continue;
+    }
+    const Page* page = is_heap_object(word) ? object_page(heap, word - 1) : nullptr;
+    if (!page) {
+      if (off_heap_table) run.flush(roots, stats);
+      continue;
+    }
+    ++stats.root_words;
+    if (off_heap_table) {
+      const MapInfo* map = maps.find(*heap.pages().word(word - 1));
+      if (map && map->category == Category::kString && !(map->type & kNotInternalizedBit)) {
+        run.add_string(word - 1);
+        continue;
+      }
+      run.flush(roots, stats);
+    }
+    roots.push_back(word - 1);
+  }
+  run.flush(roots, stats);
+  stats.scanned_bytes += bytes.size();
+}
+
+void scan_registers(const Heap& heap, std::vector<uint64_t>& roots) {
+  for (const Thread& thread : heap.target().threads()) {
+    for (uint64_t word : thread.registers.gpr) {
+      if (is_heap_object(word) && object_page(heap, word - 1)) roots.push_back(word - 1);
+    }
+  }
+}
+
+}  // namespace inquest::v8

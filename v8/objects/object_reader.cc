@@ -1,0 +1,192 @@
+#include "v8/objects/object_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace inquest::v8 {
+namespace {
+constexpr int kMaxBackPointers = 4096;  ///< a transition chain is at most as long as an object has properties
+constexpr uint32_t kMaxDictionaryCapacity = 1u << 28;
+}  // namespace
+
+const MapInfo* ObjectReader::map_of(uint64_t word) const {
+  if (!is_heap_object(word)) return nullptr;
+  auto map = heap_.pages().word(word - 1);
+  return map ? maps_.find(*map) : nullptr;
+}
+
+bool ObjectReader::is_function(uint64_t word) const {
+  const MapInfo* map = map_of(word);
+  return map && map->type >= heap_.layout().first_js_function_type && map->type <= heap_.layout().last_js_function_type;
+}
+
+uint64_t ObjectReader::constructor_of_map(const MapInfo& map) const {
+  uint64_t word = map.map + 1;
+  for (int i = 0; i < kMaxBackPointers; ++i) {
+    uint64_t next = field(word, heap_.layout().map.constructor);
+    const MapInfo* next_map = map_of(next);
+    if (!next_map) return 0;
+    if (next_map->type != heap_.types().map) return next;
+    word = next;
+  }
+  return 0;
+}
+
+uint64_t ObjectReader::descriptor_key(const MapInfo& map, uint32_t i) const {
+  uint64_t descriptors = field(map.map + 1, heap_.layout().map.descriptors);
+  return field(descriptors, heap_.layout().table.descriptor_array_header + 24ull * i);
+}
+
+ObjectReader::Property ObjectReader::fast_property(uint64_t object, const MapInfo& map, uint32_t i) const {
+  const PropertyLayout& layout = heap_.layout().property;
+  uint64_t descriptors = field(map.map + 1, heap_.layout().map.descriptors);
+  uint64_t entry = heap_.layout().table.descriptor_array_header + 24ull * i;
+  Property property;
+  property.key = field(descriptors, entry);
+  uint64_t details_word = field(descriptors, entry + 8);
+  uint32_t details = static_cast<uint32_t>(smi_value(details_word));
+  property.accessor = (details & layout.kind_mask) != 0;
+  if ((details & layout.location_mask) != 0) {
+    property.value = field(descriptors, entry + 16);
+    return property;
+  }
+  uint32_t index = (details & layout.index_mask) >> layout.index_shift;
+  bool is_double = (details & layout.representation_mask) >> layout.representation_shift == layout.representation_double;
+  uint32_t inobject = map.instance_size / 8 > map.inobject_start ? map.instance_size / 8 - map.inobject_start : 0;
+  if (index < inobject) {
+    property.value = field(object, 8ull * (map.inobject_start + index));
+    property.raw_double = is_double && heap_.layout().table.unboxed_doubles;
+  } else {
+    property.value = field(field(object, 8), 16 + 8ull * (index - inobject));
+  }
+  return property;
+}
+
+void ObjectReader::for_each_dictionary_entry(uint64_t dictionary, bool global,
+                                             const std::function<bool(const Property&)>& visit) const {
+  const MapInfo* map = map_of(dictionary);
+  if (!map || (map->type != heap_.types().name_dictionary && map->type != heap_.types().global_dictionary)) return;
+  uint64_t capacity_word = field(dictionary, 32);
+  if (!is_smi(capacity_word) || smi_value(capacity_word) < 0) return;
+  uint32_t capacity = std::min<uint32_t>(static_cast<uint32_t>(smi_value(capacity_word)), kMaxDictionaryCapacity);
+  // Three counters, the prefix, then entries: key, value, details; a global dictionary holds PropertyCells alone.
+  uint64_t prefix = heap_.layout().name_dictionary_prefix;
+  uint64_t entry_words = global ? 1 : 3;
+  uint64_t offset = 16 + 8 * (3 + prefix);
+  for (uint32_t i = 0; i < capacity; ++i, offset += 8 * entry_words) {
+    if (!heap_.pages().object_bytes(dictionary - 1, offset, 8)) return;
+    uint64_t key = field(dictionary, offset);
+    const MapInfo* key_map = map_of(key);
+    if (!key_map) continue;
+    Property property;
+    if (global) {
+      property.key = field(key, 8);
+      property.value = field(key, 24);
+      const MapInfo* name_map = map_of(property.key);
+      if (!name_map || (name_map->category != Category::kString && name_map->category != Category::kSymbol)) continue;
+    } else {
+      if (key_map->category != Category::kString && key_map->category != Category::kSymbol) continue;
+      property.key = key;
+      property.value = field(dictionary, offset + 8);
+      property.accessor =
+          static_cast<uint32_t>(smi_value(field(dictionary, offset + 16))) & heap_.layout().property.kind_mask;
+    }
+    if (!visit(property)) return;
+  }
+}
+
+void ObjectReader::for_each_property(uint64_t object, const std::function<bool(const Property&)>& visit) const {
+  const MapInfo* map = map_of(object);
+  if (!map || !map->has_properties) return;
+  if (is_dictionary_map(*map)) {
+    uint64_t dictionary = field(object, 8);
+    const MapInfo* dictionary_map = map_of(dictionary);
+    bool global = dictionary_map && dictionary_map->type == heap_.types().global_dictionary &&
+                  heap_.types().global_dictionary != heap_.types().name_dictionary;
+    for_each_dictionary_entry(dictionary, global, visit);
+    return;
+  }
+  uint32_t count = own_descriptors(*map);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!visit(fast_property(object, *map, i))) return;
+  }
+}
+
+std::optional<uint64_t> ObjectReader::own_data_property(uint64_t object, uint64_t key) const {
+  const MapInfo* map = map_of(object);
+  if (!map || !map->has_properties) return std::nullopt;
+  if (!is_dictionary_map(*map)) {
+    uint32_t count = own_descriptors(*map);
+    for (uint32_t i = 0; i < count; ++i) {
+      if (descriptor_key(*map, i) != key) continue;
+      Property property = fast_property(object, *map, i);
+      if (property.accessor || property.raw_double) return std::nullopt;
+      return property.value;
+    }
+    return std::nullopt;
+  }
+  std::optional<uint64_t> value;
+  for_each_property(object, [&](const Property& property) {
+    if (property.key != key) return true;
+    if (!property.accessor) value = property.value;
+    return false;
+  });
+  return value;
+}
+
+std::string ObjectReader::function_name(uint64_t function) const {
+  uint64_t shared = field(function, heap_.layout().js_function_shared);
+  uint64_t name = field(shared, heap_.layout().shared_name_or_scope_info);
+  const MapInfo* map = map_of(name);
+  if (!map) return {};
+  if (map->category == Category::kString) return string(name).value_or("");
+  return scope_info_function_name(name);
+}
+
+/// ScopeInfo (src/objects/scope-info.h, .tq): flags, parameter count, context local count n, then names and infos of
+/// the n locals and optional words, among them the function's name followed by its slot.
+std::string ObjectReader::scope_info_function_name(uint64_t scope_info) const {
+  constexpr uint64_t kInlineNames = 75;  // kScopeInfoMaxInlinedLocalNamesSize, from 10.x on
+  constexpr uint64_t kMaxLocals = 100000;
+  const V8Version& version = heap_.layout().version;
+  bool fixed_array = version < V8Version{8, 5};
+  bool raw_flags = version >= V8Version{12, 9};
+  uint64_t at = fixed_array ? 16 : 8;
+  uint64_t flags_word = field(scope_info, at);
+  uint32_t flags = raw_flags ? static_cast<uint32_t>(flags_word) : static_cast<uint32_t>(smi_value(flags_word));
+  uint64_t locals_word = field(scope_info, at + 16);
+  if (!is_smi(locals_word)) return {};
+  uint64_t locals = static_cast<uint32_t>(smi_value(locals_word));
+  if (locals > kMaxLocals) return {};
+  at += 24;
+  auto next = [&] {
+    uint64_t word = field(scope_info, at);
+    at += 8;
+    return word;
+  };
+  if (version < V8Version{9, 0}) {
+    // The bits moved between minors here; the first string with a Smi behind it is the name.
+    at += 16 * locals;
+    for (int i = 0; i < 3; ++i) {
+      uint64_t word = next();
+      if (is_string(word)) return string(word).value_or("");
+      if (!is_smi(word)) return {};
+    }
+    return {};
+  }
+  uint32_t scope_type = flags & 0xf;
+  if (raw_flags) at += 16;  // position start and end
+  bool module = scope_type == (raw_flags ? 5u : 3u);
+  if (module && version >= V8Version{12, 0}) at += 8;  // module variable count
+  at += 8 * (locals < kInlineNames || version < V8Version{9, 6} ? locals : 1);
+  at += 8 * locals;
+  if (flags >> 10 & 1) at += 8;  // saved class variable
+  if (version < V8Version{9, 6}) {
+    uint32_t receiver = flags >> 7 & 3;
+    if (receiver == 1 || receiver == 2) at += 8;
+  }
+  if ((flags >> 12 & 3) == 0) return {};
+  return string(next()).value_or("");
+}
+
+}  // namespace inquest::v8

@@ -1,0 +1,82 @@
+// Reading single objects: strings, properties, functions. Works on the heap's pages and, for external strings, on
+// native memory. Nothing here trusts a length or an offset from the core.
+#pragma once
+
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "v8/heap/heap.h"
+
+namespace inquest::v8 {
+
+class ObjectReader {
+ public:
+  ObjectReader(const Heap& heap, MapCache& maps) : heap_(heap), maps_(maps) {}
+
+  const Heap& heap() const { return heap_; }
+
+  /// The map of a tagged object, or nullptr when `word` is no object.
+  const MapInfo* map_of(uint64_t word) const;
+  /// The word at `offset` of a tagged object; 0 (Smi zero) when it cannot be read.
+  uint64_t field(uint64_t word, uint64_t offset) const {
+    const std::byte* bytes = heap_.pages().object_bytes(word - 1, offset, 8);
+    uint64_t value = 0;
+    if (bytes) std::memcpy(&value, bytes, sizeof value);
+    return value;
+  }
+
+  bool is_string(uint64_t word) const;
+  /// The characters as UTF-8 (lone surrogates become U+FFFD), at most `limit` UTF-16 units; nothing for non-strings.
+  std::optional<std::string> string(uint64_t word, size_t limit = 1024) const;
+  /// Length in UTF-16 units.
+  std::optional<uint32_t> string_length(uint64_t word) const;
+
+  bool is_function(uint64_t word) const;
+  /// SharedFunctionInfo::Name of a JSFunction: "" when it has none.
+  std::string function_name(uint64_t function) const;
+
+  /// Follows back pointers from a map to its constructor: a JSFunction, FunctionTemplateInfo, or something else.
+  uint64_t constructor_of_map(const MapInfo& map) const;
+
+  /// One own property of an object in fast mode or of its dictionary.
+  struct Property {
+    uint64_t key = 0;       ///< tagged Name
+    uint64_t value = 0;     ///< tagged, or raw double bits
+    bool accessor = false;  ///< value is an AccessorPair or AccessorInfo
+    bool raw_double = false;
+  };
+  /// Calls `visit` for each own named property until it returns false.
+  void for_each_property(uint64_t object, const std::function<bool(const Property&)>& visit) const;
+  /// The value of an own data property, by its key's address (names are unique).
+  std::optional<uint64_t> own_data_property(uint64_t object, uint64_t key) const;
+
+  bool is_dictionary_map(const MapInfo& map) const {
+    return map.bit_field3 >> heap_.layout().map.dictionary_map_bit & 1;
+  }
+  bool is_prototype_map(const MapInfo& map) const { return map.bit_field3 >> heap_.layout().map.prototype_map_bit & 1; }
+  uint32_t own_descriptors(const MapInfo& map) const {
+    return (map.bit_field3 & heap_.layout().map.own_descriptors_mask) >> heap_.layout().map.own_descriptors_shift;
+  }
+  uint8_t elements_kind(const MapInfo& map) const {
+    return (map.bit_field2 & heap_.layout().map.elements_kind_mask) >> heap_.layout().map.elements_kind_shift;
+  }
+  /// Key of the i-th own descriptor.
+  uint64_t descriptor_key(const MapInfo& map, uint32_t i) const;
+
+ private:
+  void append_string(uint64_t word, size_t from, size_t count, std::u16string& out, int depth) const;
+  std::string scope_info_function_name(uint64_t scope_info) const;
+  Property fast_property(uint64_t object, const MapInfo& map, uint32_t descriptor) const;
+  void for_each_dictionary_entry(uint64_t dictionary, bool global, const std::function<bool(const Property&)>& visit) const;
+
+  const Heap& heap_;
+  MapCache& maps_;
+};
+
+/// UTF-16 to UTF-8, lone surrogates as U+FFFD.
+std::string to_utf8(std::u16string_view text);
+
+}  // namespace inquest::v8

@@ -1,0 +1,202 @@
+#include "v8/runtime.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "v8/capabilities.h"
+#include "v8/heap/census.h"
+#include "v8/heap/liveness.h"
+#include "v8/heap/object_index.h"
+#include "v8/objects/describe.h"
+
+namespace inquest::v8 {
+namespace {
+
+/// Below this many bytes of object area the whole heap is walked for `v8 info`; above, only what validates the layout.
+constexpr uint64_t kSmallHeap = 64 << 20;
+
+class RuntimeImpl : public Runtime {
+ public:
+  explicit RuntimeImpl(std::unique_ptr<Heap> heap) : heap_(std::move(heap)) {
+    info_.node_version = find_node_version(heap_->target(), heap_->module());
+    refresh_info();
+  }
+
+  const RuntimeInfo& info() const override { return info_; }
+
+  void prepare_info() override {
+    uint64_t area = 0;
+    for (const Page& page : heap_->pages().pages()) area += page.stale ? 0 : page.area_size();
+    if (area <= kSmallHeap && !indexed_) (void)ensure_indexed();
+  }
+
+  std::vector<Note> notes() const override;
+
+  Result<Census> census(const CensusOptions& options) override {
+    if (auto failed = prepare(options.which)) return *failed;
+    Census census = take_census(*heap_, options, [this] { return cancelled(); });
+    if (cancelled_) return stopped();
+    return census;
+  }
+
+  Result<Instances> instances(std::string_view type, const InstanceOptions& options) override {
+    if (auto failed = prepare(options.which)) return *failed;
+    std::vector<Instance> all = find_instances(*heap_, type, options.which);
+    Instances result;
+    result.total = all.size();
+    uint64_t from = std::min<uint64_t>(options.skip, all.size());
+    uint64_t to = options.limit == 0 ? all.size() : std::min<uint64_t>(all.size(), from + options.limit);
+    result.rows.assign(all.begin() + static_cast<ptrdiff_t>(from), all.begin() + static_cast<ptrdiff_t>(to));
+    return result;
+  }
+
+  std::string describe(uint64_t word) override { return describer().brief(word); }
+  std::string describe_detailed(uint64_t word) override { return describer().detailed(word); }
+
+  void set_progress(Progress progress) override { progress_ = std::move(progress); }
+
+ private:
+  static Error stopped() { return incomplete("interrupted", "run the command again to start over"); }
+
+  bool cancelled() {
+    if (progress_ && !progress_("", 0, 0)) cancelled_ = true;
+    return cancelled_;
+  }
+
+  std::optional<Error> prepare(Reachability which) {
+    cancelled_ = false;
+    if (auto failed = ensure_indexed()) return failed;
+    if (which == Reachability::kAll || marked_) return std::nullopt;
+    if (progress_) progress_("tracing live objects", 0, 1);
+    liveness_ = mark_live_objects(*heap_, nullptr);
+    marked_ = true;
+    return std::nullopt;
+  }
+
+  std::optional<Error> ensure_indexed() {
+    if (indexed_) return std::nullopt;
+    index_ = std::make_unique<ObjectIndex>(heap_->mutable_pages());
+    auto report = [this](uint64_t done, uint64_t total) { return !progress_ || progress_("reading the heap", done, total); };
+    totals_ = index_heap(*heap_, report);
+    if (progress_ && !progress_("reading the heap", 1, 1)) return stopped();
+    indexed_ = true;
+    refresh_info();
+    return std::nullopt;
+  }
+
+  void refresh_info();
+  std::vector<SpaceInfo> spaces(std::optional<uint32_t> isolate) const;
+
+  Describer& describer() {
+    if (!describer_) describer_ = std::make_unique<Describer>(*heap_);
+    return *describer_;
+  }
+
+  std::unique_ptr<Heap> heap_;
+  RuntimeInfo info_;
+  Progress progress_;
+  std::unique_ptr<ObjectIndex> index_;
+  HeapTotals totals_;
+  LivenessStats liveness_;
+  std::unique_ptr<Describer> describer_;
+  bool indexed_ = false;
+  bool marked_ = false;
+  bool cancelled_ = false;
+};
+
+/// Sizes of the spaces of one isolate, or of those that all share.
+std::vector<SpaceInfo> RuntimeImpl::spaces(std::optional<uint32_t> isolate) const {
+  std::map<Space, SpaceInfo> by_space;
+  bool several = heap_->isolates().size() > 1;
+  for (const Page& page : heap_->pages().pages()) {
+    bool shared = page.heap.is_null();
+    if (shared != !isolate.has_value() || (!shared && page.isolate != *isolate)) continue;
+    SpaceInfo& space = by_space[page.space];
+    space.name = space_name(page.space);
+    ++space.pages;
+    space.committed += page.size;
+    if (!page.stale) space.area += page.area_size();
+  }
+  std::vector<SpaceInfo> result;
+  for (auto& [kind, space] : by_space) {
+    const WalkStats& stats = totals_.spaces[static_cast<size_t>(kind)];
+    if (indexed_) {
+      space.walked = space.area;
+      // The walk counts per space; with several isolates the first one carries the space's losses.
+      if (!several || !isolate || *isolate == 0) space.not_parsed = stats.not_parsed;
+    }
+    result.push_back(space);
+  }
+  return result;
+}
+
+void RuntimeImpl::refresh_info() {
+  const Provenance& provenance = heap_->provenance();
+  info_.v8_version = heap_->layout().version.text();
+  info_.module = heap_->module().path;
+  const LayoutTable& table = layout_table_for(heap_->layout().version);
+  info_.layout = fmt::format("table of V8 {}.{}{}; {}", table.major, table.minor,
+                             heap_->layout().exact ? "" : " (the nearest known one)", provenance.page_layout);
+  info_.isolates.clear();
+  for (const Isolate& isolate : heap_->isolates()) {
+    info_.isolates.push_back({isolate.index, isolate.address, isolate.threads, spaces(isolate.index)});
+  }
+  info_.shared_spaces = spaces(std::nullopt);
+  info_.capabilities = describe_capabilities(*heap_, indexed_ ? &totals_ : nullptr);
+}
+
+std::vector<Runtime::Note> RuntimeImpl::notes() const {
+  std::vector<Note> notes;
+  if (!heap_->layout().exact) {
+    notes.push_back({false, fmt::format("V8 {} is not among the measured versions; the layout of the nearest one is used and was validated "
+                                        "on {} pages.", info_.v8_version, heap_->provenance().validated_pages)});
+  }
+  uint64_t missing = 0, pages = 0;
+  for (const Page& page : heap_->pages().pages()) {
+    if (page.stale || page.missing == 0) continue;
+    missing += page.missing;
+    ++pages;
+  }
+  // The unreadable bodies of holes (14.4 and later) are missing from every dump and mean nothing.
+  uint64_t holes = heap_->layout().version >= V8Version{14, 4} ? 32 * 0x10000ull : 0;
+  if (missing > holes) {
+    notes.push_back({true, fmt::format("{} bytes on {} heap pages are not in the core and were not seen.", missing, pages)});
+  }
+  if (indexed_ && totals_.not_parsed() > 0) {
+    uint64_t area = 0;
+    for (const Page& page : heap_->pages().pages()) area += page.stale ? 0 : page.area_size();
+    double percent = 100.0 * static_cast<double>(totals_.not_parsed()) / static_cast<double>(std::max<uint64_t>(area, 1));
+    notes.push_back({percent > 0.1, fmt::format("{} bytes of {} ({:.3f} %) could not be read as objects and are not counted.",
+                                                totals_.not_parsed(), area, percent)});
+  }
+  return notes;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Runtime>> open_runtime(const Target& target) {
+  const Module* module = nullptr;
+  bool missing_executable = false;
+  for (const Module& candidate : target.modules()) {
+    if (candidate.symbols && candidate.symbols->find("v8dbg_SmiTag")) {
+      module = &candidate;
+      break;
+    }
+    if (candidate.is_executable && candidate.file.empty()) missing_executable = true;
+  }
+  if (!module) {
+    if (missing_executable) {
+      return unusable("the executable of this core is not on this machine, so V8 cannot be looked for",
+                      "give the same build with --exe FILE, or a copy of the system with --sysroot DIR");
+    }
+    return unusable("no V8 was found in this process: none of its modules exports v8dbg_ constants",
+                    "is this the core of a Node.js process? `inquest bt` reads native cores");
+  }
+  auto heap = Heap::open(target, *module);
+  if (!heap) return std::move(heap).error();
+  return std::unique_ptr<Runtime>(std::make_unique<RuntimeImpl>(std::move(heap).value()));
+}
+
+}  // namespace inquest::v8
