@@ -6,6 +6,7 @@
 #include "postmortem/elf/core_file.h"
 #include "postmortem/elf/core_memory.h"
 #include "postmortem/elf/core_notes.h"
+#include "postmortem/elf/main_program.h"
 #include "postmortem/elf/modules.h"
 #include "postmortem/elf/open_errors.h"
 #include "postmortem/elf/target_notes.h"

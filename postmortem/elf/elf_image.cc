@@ -72,10 +72,17 @@ const ElfSection* ElfImage::section(std::string_view name) const {
   return nullptr;
 }
 
-std::shared_ptr<const SymbolSource> ElfImage::symbols(const std::shared_ptr<const ElfImage>& image) {
-  auto full = table_of(*image, SHT_SYMTAB);
-  auto dynamic = table_of(*image, SHT_DYNSYM);
-  return std::make_shared<ElfSymbols>(image, std::move(full), std::move(dynamic));
+bool ElfImage::has_full_symbols() const { return table_of(*this, SHT_SYMTAB) != nullptr; }
+
+std::shared_ptr<const SymbolSource> ElfImage::symbols(const std::shared_ptr<const ElfImage>& image,
+                                                      const std::shared_ptr<const ElfImage>& debug) {
+  std::unique_ptr<SymbolTable> full, dynamic;
+  if (image) full = table_of(*image, SHT_SYMTAB);
+  if (!full && debug) full = table_of(*debug, SHT_SYMTAB);
+  if (image) dynamic = table_of(*image, SHT_DYNSYM);
+  auto owner =
+      std::make_shared<std::pair<std::shared_ptr<const ElfImage>, std::shared_ptr<const ElfImage>>>(image, debug);
+  return std::make_shared<ElfSymbols>(std::move(owner), std::move(full), std::move(dynamic));
 }
 
 }  // namespace inquest::elf

@@ -33,8 +33,11 @@ class ElfImage {
   const std::vector<ElfSection>& sections() const { return sections_; }
   const ElfSection* section(std::string_view name) const;
 
-  /// Symbols of `image`, which they keep alive; indexes are built on first use.
-  static std::shared_ptr<const SymbolSource> symbols(const std::shared_ptr<const ElfImage>& image);
+  bool has_full_symbols() const;
+  /// Symbols of `image`; where it was stripped those of `debug`, its separate debug file. Either may be null. Both are
+  /// kept alive; indexes are built on first use.
+  static std::shared_ptr<const SymbolSource> symbols(const std::shared_ptr<const ElfImage>& image,
+                                                     const std::shared_ptr<const ElfImage>& debug = nullptr);
 
  private:
   ElfImage() = default;

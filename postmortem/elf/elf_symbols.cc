@@ -196,9 +196,9 @@ std::optional<Symbol> SymbolTable::covering(uint64_t value) const {
   return sizeless;
 }
 
-ElfSymbols::ElfSymbols(std::shared_ptr<const void> image, std::unique_ptr<SymbolTable> full,
+ElfSymbols::ElfSymbols(std::shared_ptr<const void> owner, std::unique_ptr<SymbolTable> full,
                        std::unique_ptr<SymbolTable> dynamic)
-    : image_(std::move(image)), full_(std::move(full)), dynamic_(std::move(dynamic)) {}
+    : owner_(std::move(owner)), full_(std::move(full)), dynamic_(std::move(dynamic)) {}
 
 std::optional<Symbol> ElfSymbols::find(std::string_view name) const {
   for (const auto* table : {full_.get(), dynamic_.get()})

@@ -61,8 +61,8 @@ class SymbolTable {
 /// .symtab first, .dynsym where the other has no answer.
 class ElfSymbols : public SymbolSource {
  public:
-  /// `image` keeps the bytes of both tables alive.
-  ElfSymbols(std::shared_ptr<const void> image, std::unique_ptr<SymbolTable> full,
+  /// `owner` keeps the bytes of both tables alive.
+  ElfSymbols(std::shared_ptr<const void> owner, std::unique_ptr<SymbolTable> full,
              std::unique_ptr<SymbolTable> dynamic);
 
   std::optional<Symbol> find(std::string_view name) const override;
@@ -70,7 +70,7 @@ class ElfSymbols : public SymbolSource {
   std::optional<Symbol> covering(uint64_t value) const override;
 
  private:
-  std::shared_ptr<const void> image_;
+  std::shared_ptr<const void> owner_;
   std::unique_ptr<SymbolTable> full_, dynamic_;  ///< each may be null
 };
 

@@ -72,6 +72,20 @@ std::vector<std::string> FileResolver::candidates(const std::string& path, const
   return result;
 }
 
+std::shared_ptr<const ElfImage> FileResolver::debug_file(const std::string& build_id) const {
+  if (build_id.size() <= 2) return nullptr;
+  std::vector<std::string> folders = debug_dirs_;
+  if (!sysroot_.empty()) folders.push_back(sysroot_ + "/usr/lib/debug");
+  folders.push_back("/usr/lib/debug");
+  for (const std::string& folder : folders) {
+    auto file =
+        MappedFile::open(folder + "/.build-id/" + build_id.substr(0, 2) + "/" + build_id.substr(2) + ".debug", nullptr);
+    auto image = file ? ElfImage::from_file(std::move(file)) : nullptr;
+    if (image && image->build_id() == build_id) return image;
+  }
+  return nullptr;
+}
+
 FileChoice FileResolver::resolve(const std::string& path, const CoreIdentity& core) const {
   FileChoice choice;
   bool mismatch = false;

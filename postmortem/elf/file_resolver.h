@@ -44,6 +44,9 @@ class FileResolver {
   /// Tries the path itself (below the sysroot, if there is one), then the core's folder, then the debug folders.
   FileChoice resolve(const std::string& path, const CoreIdentity& core) const;
 
+  /// The separate debug file of this build-id (.build-id/xx/....debug in a debug folder or /usr/lib/debug), or null.
+  std::shared_ptr<const ElfImage> debug_file(const std::string& build_id) const;
+
  private:
   std::vector<std::string> candidates(const std::string& path, const std::string& build_id) const;
 

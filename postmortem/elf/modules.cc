@@ -1,8 +1,9 @@
 #include "postmortem/elf/modules.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
+
+#include "postmortem/elf/main_program.h"
 
 namespace inquest::elf {
 namespace {
@@ -59,61 +60,6 @@ std::vector<MappedObject> group_by_path(const CoreNotes& notes, std::vector<int>
   return objects;
 }
 
-std::string auxv_string(const CoreFile& core, const CoreNotes& notes, uint64_t type) {
-  auto address = notes.auxv(type);
-  return address ? std::string(c_string(core.memory(*address, 4096), 0)) : std::string();
-}
-
-// The object that the kernel started: the one that holds the program headers or the entry point it passed on.
-int main_object(const CoreFile& core, const CoreNotes& notes, const ModuleMap& map) {
-  for (uint64_t type : {AT_PHDR, AT_ENTRY}) {
-    auto address = notes.auxv(type);
-    if (!address) continue;
-    for (size_t i = 0; i < notes.files.size(); ++i)
-      if (*address >= notes.files[i].start && *address < notes.files[i].end) return map.object_of_mapping[i];
-  }
-  std::string name = auxv_string(core, notes, AT_EXECFN);
-  for (size_t i = 0; i < map.objects.size(); ++i)
-    if (!name.empty() && map.objects[i].path == name) return static_cast<int>(i);
-  return -1;
-}
-
-// Without anything else to compare in the core, the entry point still tells a wrong executable: AT_ENTRY is e_entry for
-// ET_EXEC, and e_entry plus whole pages for ET_DYN.
-bool entry_fits(const ElfImage& image, const CoreNotes& notes) {
-  auto entry = notes.auxv(AT_ENTRY);
-  if (!entry) return true;
-  uint64_t bias = *entry - image.headers().header.e_entry;
-  return image.headers().header.e_type == ET_EXEC ? bias == 0 : bias % kPageSize == 0;
-}
-
-void refuse_unfit(FileChoice& choice, const CoreNotes& notes) {
-  if (!choice.image || choice.proof != FileProof::kNone || entry_fits(*choice.image, notes)) return;
-  choice.tried.push_back(choice.image->file()->path() + ": its entry point differs from the core's");
-  choice.image.reset();
-  choice.missing = FaultCause::kFileMismatch;
-}
-
-Result<FileChoice> use_executable(const std::string& path, const CoreIdentity& identity, const CoreNotes& notes) {
-  int failure = 0;
-  auto file = MappedFile::open(path, &failure);
-  if (!file) return unusable("cannot open the executable " + path + ": " + std::strerror(failure));
-  FileChoice choice;
-  choice.image = ElfImage::from_file(std::move(file));
-  if (!choice.image) return unusable("the executable " + path + " is not an x86-64 ELF file");
-  std::string reason;
-  auto proof = compare(*choice.image, identity, &reason);
-  if (proof == FileProof::kNone && !entry_fits(*choice.image, notes)) {
-    proof.reset();
-    reason = "its entry point differs from the core's";
-  }
-  if (!proof)
-    return unusable("the executable " + path + " is not the program of this core: " + reason,
-                    "give the build that crashed, or leave the option out to let it be found");
-  choice.proof = *proof;
-  return choice;
-}
-
 /// Pieces of one object that share a bias.
 struct Load {
   uint64_t bias = 0;
@@ -160,10 +106,19 @@ uint64_t end_with_bss(const Load& load, const ElfHeaders& headers, const CoreNot
   return wanted;
 }
 
-void add_modules(ModuleMap& map, const MappedObject& object, const CoreNotes& notes, bool is_main) {
+// The file's own symbols, those of its debug file where it was stripped or is missing; null when there are none.
+std::shared_ptr<const SymbolSource> symbols_of(const MappedObject& object, const FileResolver& resolver) {
+  const auto& image = object.choice.image;
+  if (image && image->has_full_symbols()) return ElfImage::symbols(image);
+  auto debug = resolver.debug_file(image ? image->build_id() : object.identity.build_id);
+  return image || debug ? ElfImage::symbols(image, debug) : nullptr;
+}
+
+void add_modules(ModuleMap& map, const MappedObject& object, const CoreNotes& notes, const FileResolver& resolver,
+                 bool is_main) {
   std::optional<ElfHeaders> headers = object.identity.headers;
   if (object.choice.image) headers = object.choice.image->headers();
-  auto symbols = object.choice.image ? ElfImage::symbols(object.choice.image) : nullptr;
+  auto symbols = symbols_of(object, resolver);
   bool first = true;
   for (const Load& load : split_loads(object, headers ? &*headers : nullptr)) {
     Module module;
@@ -229,44 +184,26 @@ void sort_modules(ModuleMap& map) {
 
 }  // namespace
 
-std::vector<FileMapping> assumed_mappings(const std::string& executable, const CoreNotes& notes) {
-  auto entry = notes.auxv(AT_ENTRY);
-  auto file = MappedFile::open(executable, nullptr);
-  auto headers = file ? parse_headers(file->bytes()) : std::nullopt;
-  if (!headers || !entry) return {};
-  uint64_t bias = *entry - headers->header.e_entry;
-  std::vector<FileMapping> mappings;
-  for (const Elf64_Phdr& segment : headers->segments) {
-    if (segment.p_type != PT_LOAD || segment.p_filesz == 0) continue;
-    uint64_t inside_page = segment.p_vaddr % kPageSize;
-    uint64_t start = bias + segment.p_vaddr - inside_page;
-    uint64_t end = start + round_up(inside_page + segment.p_filesz, kPageSize);
-    if (start < end) mappings.push_back({start, end, segment.p_offset - inside_page, executable});
-  }
-  sort_mappings(mappings);
-  return mappings;
-}
-
 Result<ModuleMap> find_modules(const CoreFile& core, const CoreNotes& notes, const FileResolver& resolver,
                                const std::string& executable) {
   ModuleMap map;
   map.objects = group_by_path(notes, map.object_of_mapping);
+  for (MappedObject& object : map.objects) object.identity = identify(core, object);
   int main_index = main_object(core, notes, map);
   for (size_t i = 0; i < map.objects.size(); ++i) {
     MappedObject& object = map.objects[i];
     bool is_main = static_cast<int>(i) == main_index;
-    object.identity = identify(core, object);
     if (is_main && !executable.empty()) {
-      auto choice = use_executable(executable, object.identity, notes);
+      auto choice = use_executable(executable, object, notes);
       if (!choice) return std::move(choice).error();
       object.choice = std::move(*choice);
     } else {
       object.choice = resolver.resolve(object.path, object.identity);
-      if (is_main) refuse_unfit(object.choice, notes);
+      if (is_main) refuse_unfit(object, notes);
     }
     object.is_elf = is_main || object.choice.image || object.identity.headers ||
                     (!object.choice.not_elf && has_executable_piece(core, object));
-    if (object.is_elf) add_modules(map, object, notes, is_main);
+    if (object.is_elf) add_modules(map, object, notes, resolver, is_main);
   }
   if (!executable.empty() && main_index < 0)
     return unusable(

@@ -34,10 +34,6 @@ struct ModuleMap {
   std::vector<std::optional<ElfHeaders>> headers;
 };
 
-/// What NT_FILE would say about the main program, for cores without that note: the segments of `executable` placed by
-/// AT_ENTRY. Empty when that cannot be told.
-std::vector<FileMapping> assumed_mappings(const std::string& executable, const CoreNotes& notes);
-
 /// `executable` overrides the main program's file; an error when it cannot be used or is another build.
 Result<ModuleMap> find_modules(const CoreFile& core, const CoreNotes& notes, const FileResolver& resolver,
                                const std::string& executable);

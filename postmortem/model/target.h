@@ -30,7 +30,7 @@ struct Module {
   /// Why `file` is empty (kFileMissing, kFileMismatch), with every path tried.
   std::optional<FaultCause> missing;
   std::vector<std::string> tried;
-  std::shared_ptr<const SymbolSource> symbols;  ///< null when there is no file
+  std::shared_ptr<const SymbolSource> symbols;  ///< null when there is neither file nor debug file
   uint64_t tls_image_size = 0;   ///< PT_TLS p_memsz; 0 when the module has no TLS
   uint64_t tls_alignment = 1;    ///< PT_TLS p_align
 

@@ -324,6 +324,7 @@ TemporaryFolder::~TemporaryFolder() {
 std::string TemporaryFolder::write(const std::string& name, std::string_view bytes) const {
   std::filesystem::path file = path_ / name;
   std::filesystem::create_directories(file.parent_path());
+  std::filesystem::remove(file);  // rewriting in place makes ext4 flush to the disk on close
   std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   return file.string();
 }

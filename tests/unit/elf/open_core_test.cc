@@ -151,6 +151,39 @@ TEST_F(OpenCoreTest, PlacesTheExecutableGivenWithoutAFileNote) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(code.data()), code.size()), "code");
 }
 
+TEST_F(OpenCoreTest, FindsTheProgramBehindALoaderRunByHand) {
+  constexpr uint64_t kLoader = 0x7f0000000000;
+  std::string image = program("one").header(PT_INTERP, kStart + 0x1000, 1).build();
+  std::string path = folder_.write("prog", image);
+  std::string loader = ImageBuilder().build_id("ld").build();
+  auto target = open(write_core(CoreBuilder()
+                                    .thread(1)
+                                    .process(1, "ld-linux", "/lib64/ld-linux.so.2 ./prog -x")
+                                    .auxv(AT_PHDR, kLoader + 64)
+                                    .auxv(AT_BASE, 0)
+                                    .memory(kStart, image.substr(0, 4096), PF_R)
+                                    .file(kStart, kStart + 0x1000, 0, path)
+                                    .memory(kLoader, loader.substr(0, 4096), PF_R)
+                                    .file(kLoader, kLoader + 0x1000, 0, "/lib64/ld-linux.so.2")));
+  ASSERT_TRUE(target) << target.error().line();
+  EXPECT_TRUE((*target)->modules()[0].is_executable);
+  EXPECT_EQ((*target)->modules()[0].path, path);
+}
+
+TEST_F(OpenCoreTest, TakesSymbolsOfAStrippedProgramFromItsDebugFile) {
+  ImageBuilder stripped(ET_EXEC);
+  stripped.base(kStart).entry(kStart + 0x1000).load(kStart + 0x1000, "code").build_id("one");
+  std::string image = stripped.build();
+  folder_.write("debug/.build-id/6f/6e65.debug", program("one").build());
+  OpenOptions options;
+  options.core = write_core(core_of(image, folder_.write("prog", image)));
+  options.debug_dirs = {folder_.path() / "debug"};
+  auto target = open_core(options);
+  ASSERT_TRUE(target) << target.error().line();
+  ASSERT_NE((*target)->modules()[0].symbols, nullptr);
+  EXPECT_NE((*target)->modules()[0].symbols->find("main"), std::nullopt);
+}
+
 TEST_F(OpenCoreTest, FindsTheVdso) {
   std::string vdso = ImageBuilder().build_id("vdso").symbol("__vdso_time", 0x10, 8).build();
   auto target =
