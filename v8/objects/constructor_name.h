@@ -22,7 +22,12 @@ class ConstructorNames {
  private:
   std::string from_constructor(const MapInfo& map) const;
   std::string from_prototype_chain(const MapInfo& map, uint64_t object) const;
-  std::string class_name(const MapInfo& map) const;
+  std::string from_prototype_chain_until_9(const MapInfo& map, uint64_t object) const;
+  std::string primitive_class(uint64_t object) const;
+  /// Calls visit(object, map) for the object (when known) and its prototypes until it returns false.
+  template <class Visit>
+  void for_each_prototype(const MapInfo& map, uint64_t object, Visit&& visit) const;
+  std::string class_name(const MapInfo& map, uint64_t object) const;
 
   const ObjectReader& objects_;
   uint64_t to_string_tag_;

@@ -134,18 +134,39 @@ std::optional<uint64_t> ObjectReader::own_data_property(uint64_t object, uint64_
   return value;
 }
 
+bool ObjectReader::has_own_property(uint64_t object, uint64_t key) const {
+  bool found = false;
+  for_each_property(object, [&](const Property& property) {
+    found = property.key == key;
+    return !found;
+  });
+  return found;
+}
+
 std::string ObjectReader::function_name(uint64_t function) const {
   uint64_t shared = field(function, heap_.layout().js_function_shared);
   uint64_t name = field(shared, heap_.layout().shared_name_or_scope_info);
   const MapInfo* map = map_of(name);
   if (!map) return {};
   if (map->category == Category::kString) return string(name).value_or("");
-  return scope_info_function_name(name);
+  return scope_info_names(name).name;
+}
+
+std::string ObjectReader::function_debug_name(uint64_t function) const {
+  std::string name = function_name(function);
+  if (!name.empty()) return name;
+  uint64_t shared = field(function, heap_.layout().js_function_shared);
+  uint64_t scope_info = field(shared, heap_.layout().shared_name_or_scope_info);
+  if (const MapInfo* map = map_of(scope_info); map && map->category == Category::kInternal) {
+    return scope_info_names(scope_info).inferred;
+  }
+  // Not compiled yet: UncompiledData::inferred_name at 8 (SharedFunctionInfo::function_data at 8 in all versions).
+  return string(field(field(shared, 8), 8)).value_or("");
 }
 
 /// ScopeInfo (src/objects/scope-info.h, .tq): flags, parameter count, context local count n, then names and infos of
-/// the n locals and optional words, among them the function's name followed by its slot.
-std::string ObjectReader::scope_info_function_name(uint64_t scope_info) const {
+/// the n locals and optional words, among them the function's name followed by its slot, and the inferred name.
+ObjectReader::FunctionNames ObjectReader::scope_info_names(uint64_t scope_info) const {
   constexpr uint64_t kInlineNames = 75;  // kScopeInfoMaxInlinedLocalNamesSize, from 10.x on
   constexpr uint64_t kMaxLocals = 100000;
   const V8Version& version = heap_.layout().version;
@@ -164,15 +185,20 @@ std::string ObjectReader::scope_info_function_name(uint64_t scope_info) const {
     at += 8;
     return word;
   };
+  FunctionNames names;
   if (version < V8Version{9, 0}) {
-    // The bits moved between minors here; the first string with a Smi behind it is the name.
+    // The bits moved between minors here. The name is followed by its slot, a Smi; the inferred name by the positions,
+    // two Smis, or by the outer scope. A function has one of the two; where that is unclear the name wins.
     at += 16 * locals;
     for (int i = 0; i < 3; ++i) {
       uint64_t word = next();
-      if (is_string(word)) return string(word).value_or("");
-      if (!is_smi(word)) return {};
+      if (is_string(word)) {
+        names.name = string(word).value_or("");
+        break;
+      }
+      if (!is_smi(word)) break;
     }
-    return {};
+    return names;
   }
   uint32_t scope_type = flags & 0xf;
   if (raw_flags) at += 16;  // position start and end
@@ -185,8 +211,12 @@ std::string ObjectReader::scope_info_function_name(uint64_t scope_info) const {
     uint32_t receiver = flags >> 7 & 3;
     if (receiver == 1 || receiver == 2) at += 8;
   }
-  if ((flags >> 12 & 3) == 0) return {};
-  return string(next()).value_or("");
+  if ((flags >> 12 & 3) != 0) {
+    names.name = string(next()).value_or("");
+    at += 8;
+  }
+  if (flags >> 14 & 1) names.inferred = string(next()).value_or("");
+  return names;
 }
 
 }  // namespace inquest::v8

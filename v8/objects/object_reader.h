@@ -37,6 +37,8 @@ class ObjectReader {
   bool is_function(uint64_t word) const;
   /// SharedFunctionInfo::Name of a JSFunction: "" when it has none.
   std::string function_name(uint64_t function) const;
+  /// SharedFunctionInfo::DebugName: the name, else the name inferred from where the function was assigned.
+  std::string function_debug_name(uint64_t function) const;
 
   /// Follows back pointers from a map to its constructor: a JSFunction, FunctionTemplateInfo, or something else.
   uint64_t constructor_of_map(const MapInfo& map) const;
@@ -53,6 +55,8 @@ class ObjectReader {
   /// The value of an own data property, by its key's address (names are unique).
   std::optional<uint64_t> own_data_property(uint64_t object, uint64_t key) const;
 
+  bool has_own_property(uint64_t object, uint64_t key) const;
+
   bool is_dictionary_map(const MapInfo& map) const {
     return map.bit_field3 >> heap_.layout().map.dictionary_map_bit & 1;
   }
@@ -68,7 +72,11 @@ class ObjectReader {
 
  private:
   void append_string(uint64_t word, size_t from, size_t count, std::u16string& out, int depth) const;
-  std::string scope_info_function_name(uint64_t scope_info) const;
+  struct FunctionNames {
+    std::string name;
+    std::string inferred;
+  };
+  FunctionNames scope_info_names(uint64_t scope_info) const;
   Property fast_property(uint64_t object, const MapInfo& map, uint32_t descriptor) const;
   void for_each_dictionary_entry(uint64_t dictionary, bool global, const std::function<bool(const Property&)>& visit) const;
 
