@@ -25,6 +25,8 @@ stage=$root/build/demo
 mkdir -p "$stage"
 young=$(scripts/make_core leak "$node" -- "$young_requests")
 old=$(scripts/make_core leak "$node" -- "$old_requests")
+# Cores are kept, and v8 diff goes by their times: the old one may have been made before the young one.
+[[ $old/core -nt $young/core ]] || touch "$old/core"
 ln -sfn "$young/core" "$stage/young.core"
 ln -sfn "$old/core" "$stage/old.core"
 
@@ -43,4 +45,5 @@ show() {
 show 'inquest -c old.core v8 info'
 show 'inquest -c old.core v8 findjsobjects | tail -n 16'
 show 'inquest -c old.core v8 findjsinstances -n 5 Session'
-show 'inquest -c old.core v8 diff young.core'
+show 'inquest -c old.core v8 diff young.core | tail -n 24'
+show "lldb-19 --batch -o 'plugin load ../release/lib/libinquest.so' -o 'target create --core old.core' -o 'v8 findjsinstances -n 3 Session'"
