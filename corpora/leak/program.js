@@ -28,6 +28,22 @@ class Session {
     this.user = user;
     this.cart = [new CartItem('sku-' + token, 1), new CartItem('gift', 2)];
     this.audit = new AuditEntry('login of ' + user);
+    this.locale = 'en';
+    this.currency = 'EUR';
+    this.consent = true;
+    this.created = 1600000000;
+    this.touched = 1600000000;
+    this.requests = 1;
+    this.failures = 0;
+    this.referrer = null;
+    this.campaign = null;
+    this.lastPage = null;
+    this.returnTo = null;
+    this.payment = null;
+    this.address = null;
+    this.discount = 0;
+    this.flash = null;
+    this.csrf = null;
     this.onTimeout = () => this.end();
   }
 
