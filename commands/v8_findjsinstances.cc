@@ -31,10 +31,10 @@ class InstancesBody : public ReportBody {
       output.print("{}{}\n", address_prefix(line, word),
                    escape_text(line, verbose_ ? LineBreaks::kKeep : LineBreaks::kEscape));
     }
-    uint64_t shown_to = skip_ + instances_.rows.size();
-    if (shown_to < instances_.total) output.append("..........\n");
-    output.print("(Showing {} to {} of {} instances)\n", instances_.rows.empty() ? shown_to : skip_ + 1, shown_to,
-                 instances_.total);
+    bool none = instances_.rows.empty();
+    uint64_t shown_to = none ? 0 : skip_ + instances_.rows.size();
+    if (!none && shown_to < instances_.total) output.append("..........\n");
+    output.print("(Showing {} to {} of {} instances)\n", none ? 0 : skip_ + 1, shown_to, instances_.total);
   }
 
   void write_json(JsonWriter& json) const override {

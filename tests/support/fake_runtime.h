@@ -1,0 +1,90 @@
+// A V8 whose heap is what a test writes down.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "v8/runtime.h"
+
+namespace inquest::testing {
+
+/// What a FakeRuntime answers; shared with the test, which may change it at any time.
+struct FakeHeap {
+  v8::RuntimeInfo info;
+  std::vector<v8::Runtime::Note> notes;
+  std::map<v8::Reachability, std::vector<v8::CensusRow>> rows;  ///< kAll also stands in for those absent
+  std::optional<Error> census_error;
+  /// Called by each census, as the real one calls its progress; false stops it.
+  int progress_calls = 0;
+
+  // What was asked for.
+  int opened = 0;
+  std::vector<v8::CensusOptions> asked;
+};
+
+class FakeRuntime : public v8::Runtime {
+ public:
+  explicit FakeRuntime(std::shared_ptr<FakeHeap> heap) : heap_(std::move(heap)) { ++heap_->opened; }
+
+  const v8::RuntimeInfo& info() const override { return heap_->info; }
+  std::vector<Note> notes() const override { return heap_->notes; }
+
+  Result<v8::Census> census(const v8::CensusOptions& options) override {
+    heap_->asked.push_back(options);
+    if (heap_->census_error) return *heap_->census_error;
+    for (int i = 0; i < heap_->progress_calls; ++i) {
+      auto total = static_cast<uint64_t>(heap_->progress_calls);
+      if (progress_ && !progress_("walking the heap", static_cast<uint64_t>(i), total))
+        return incomplete("interrupted");
+    }
+    v8::Census census;
+    census.rows = rows(options.which);
+    for (const v8::CensusRow& row : census.rows) {
+      census.count += row.count;
+      census.size += row.size;
+      census.self_size += row.self_size;
+    }
+    return census;
+  }
+
+  /// Instances of a row lie 0x20 bytes apart from its sample on.
+  Result<v8::Instances> instances(std::string_view type, const v8::InstanceOptions& options) override {
+    v8::Instances found;
+    for (const v8::CensusRow& row : rows(options.which)) {
+      if (row.type != type) continue;
+      for (uint64_t i = 0; i < row.count; ++i) {
+        uint64_t at = found.total++;
+        if (at < options.skip || (options.limit > 0 && at >= options.skip + options.limit)) continue;
+        found.rows.push_back({row.sample + i * 0x20, row.isolate, row.size / row.count, row.self_size / row.count});
+      }
+    }
+    return found;
+  }
+
+  std::string describe(uint64_t word) override { return fmt::format("<Object: at {:x}>", word); }
+  std::string describe_detailed(uint64_t word) override {
+    return fmt::format("<Object: at {:x} properties {{\n    .name=<Smi: 1>}}>", word);
+  }
+  void set_progress(v8::Progress progress) override { progress_ = std::move(progress); }
+
+ private:
+  const std::vector<v8::CensusRow>& rows(v8::Reachability which) const {
+    auto found = heap_->rows.find(which);
+    static const std::vector<v8::CensusRow> kNone;
+    if (found == heap_->rows.end()) found = heap_->rows.find(v8::Reachability::kAll);
+    return found == heap_->rows.end() ? kNone : found->second;
+  }
+
+  std::shared_ptr<FakeHeap> heap_;
+  v8::Progress progress_;
+};
+
+}  // namespace inquest::testing

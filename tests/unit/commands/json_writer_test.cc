@@ -1,0 +1,59 @@
+#include "commands/json_writer.h"
+
+#include <gtest/gtest.h>
+
+namespace inquest::commands {
+namespace {
+
+TEST(JsonWriter, SeparatesMembersAndRows) {
+  std::string text;
+  Output output([&](std::string_view block) {
+    text += block;
+    return true;
+  });
+  JsonWriter json(output);
+  json.begin_object();
+  json.field("n", 1u);
+  json.field("minus", int64_t{-2});
+  json.field("yes", true);
+  json.field("at", Address(0x1b3ce1ee6eb9));
+  json.field_if_known("unknown", "");
+  json.begin_array("list");
+  json.element("a");
+  json.element(uint64_t{18446744073709551615u});
+  json.end_array();
+  json.begin_rows("rows");
+  for (int i = 0; i < 2; ++i) {
+    json.begin_object();
+    json.field("i", i);
+    json.begin_object("in");
+    json.end_object();
+    json.end_object();
+  }
+  json.end_array();
+  json.begin_rows("none");
+  json.end_array();
+  json.field("last", "x");
+  json.end_object();
+  output.flush();
+  EXPECT_EQ(text,
+            "{\"n\": 1, \"minus\": -2, \"yes\": true, \"at\": \"0x1b3ce1ee6eb9\", \"list\": [\"a\", "
+            "18446744073709551615], \"rows\": [\n {\"i\": 0, \"in\": {}},\n {\"i\": 1, \"in\": {}}\n], \"none\": [], "
+            "\"last\": \"x\"}");
+}
+
+TEST(Output, GivesBlocksAndStopsWhenRefused) {
+  size_t largest = 0, blocks = 0;
+  Output output([&](std::string_view block) {
+    largest = std::max(largest, block.size());
+    return ++blocks < 3;
+  });
+  size_t rows = 0;
+  for (; rows < 1000000 && output.ok(); ++rows) output.print("{:100}\n", rows);
+  EXPECT_LT(rows, 10000u);
+  EXPECT_LT(largest, 100000u);
+  EXPECT_EQ(blocks, 3u);
+}
+
+}  // namespace
+}  // namespace inquest::commands

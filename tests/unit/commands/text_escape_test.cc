@@ -1,0 +1,40 @@
+#include "commands/text_escape.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace inquest::commands {
+namespace {
+
+TEST(EscapeText, LeavesWhatIsHarmless) {
+  for (const char* text : {"", "Session", "C:\\x", "Größe 日本 \xf0\x9f\x98\x80"}) EXPECT_EQ(escape_text(text), text);
+}
+
+TEST(EscapeText, ShowsControlCharactersAndWrongBytes) {
+  EXPECT_EQ(escape_text("a\nb\tc\x1b[31m\x7f"), "a\\nb\\tc\\x1b[31m\\x7f");
+  EXPECT_EQ(escape_text("\xc2\x9b"), "\\u009b");              // C1 control sequence introducer
+  EXPECT_EQ(escape_text("\xe2\x80\xae"), "\\u202e");          // right-to-left override
+  EXPECT_EQ(escape_text("x\xffy\xc3"), "x\\xffy\\xc3");       // never UTF-8; cut short
+  EXPECT_EQ(escape_text("\xc0\x80"), "\\xc0\\x80");           // overlong
+  EXPECT_EQ(escape_text("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // surrogate
+  EXPECT_EQ(escape_text("a\nb", LineBreaks::kKeep), "a\nb");
+}
+
+TEST(AppendJsonString, IsValidWhateverComesIn) {
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
+  for (const std::string& text : {all, std::string("\xf4\x90\x80\x80"), std::string("q\"\\\xe2\x82")}) {
+    std::string out;
+    append_json_string(out, text);
+    EXPECT_TRUE(nlohmann::json::accept(out)) << out;
+  }
+  std::string out;
+  append_json_string(out,
+                     "a\"\\\n\x01\xff"
+                     "é");
+  EXPECT_EQ(out, "\"a\\\"\\\\\\n\\u0001\xef\xbf\xbdé\"");
+}
+
+}  // namespace
+}  // namespace inquest::commands
