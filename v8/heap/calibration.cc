@@ -94,4 +94,26 @@ std::string vote_feedback_vector(const Heap& heap, MapCache& maps, SizeCalibrati
          (votes[best] ? "" : " (from the table)");
 }
 
+uint16_t vote_map_descriptors(const Heap& heap) {
+  constexpr std::array<uint16_t, 3> kOffsets = {40, 48, 56};
+  std::array<size_t, 3> votes{};
+  const PageTable& pages = heap.pages();
+  uint64_t weak = heap.root("descriptor_array_map");
+  uint64_t strong = heap.root("strong_descriptor_array_map");
+  for (size_t i = 0; i < heap.root_names().size(); ++i) {
+    uint64_t map = heap.isolates().front().roots.values[i];
+    if (!heap.root_names().names()[i].ends_with("_map") || !is_heap_object(map)) continue;
+    for (size_t k = 0; k < kOffsets.size(); ++k) {
+      uint64_t descriptors = pages.word(map - 1 + kOffsets[k]).value_or(0);
+      uint64_t its_map = is_heap_object(descriptors) ? pages.word(descriptors - 1).value_or(0) : 0;
+      if (its_map != 0 && (its_map == weak || its_map == strong)) ++votes[k];
+    }
+  }
+  size_t best = 0;
+  for (size_t k = 1; k < votes.size(); ++k) {
+    if (votes[k] > votes[best]) best = k;
+  }
+  return votes[best] ? kOffsets[best] : heap.layout().map.descriptors;
+}
+
 }  // namespace inquest::v8

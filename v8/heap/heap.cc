@@ -187,6 +187,7 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   }
   heap->areas_ = find_linear_areas(target, heap->pages_, ranges);
   mark_unused_new_space_pages(target, heap->pages_, heap->areas_);
+  heap->layout_.map.descriptors = vote_map_descriptors(*heap);
   heap->calibrate_sizes();
   heap->validate();
   return heap;

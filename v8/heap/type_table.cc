@@ -177,8 +177,12 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
   table.js_bound_function = as_type(constants.type("JSBoundFunction"));
   table.js_weak_ref = as_type(constants.type("JSWeakRef"));
   table.js_proxy = as_type(constants.type("JSProxy"));
-  // JS_PROXY_TYPE is FIRST_JS_RECEIVER_TYPE everywhere; 7.x has no constant for it and begins receivers at 1024.
-  table.first_js_receiver = table.js_proxy != 0xffff ? table.js_proxy : 1024;
+  // JS_PROXY_TYPE is FIRST_JS_RECEIVER_TYPE everywhere and JS_GLOBAL_OBJECT_TYPE follows it; 7.x names only the latter.
+  if (table.js_proxy == 0xffff) {
+    auto global = constants.type("JSGlobalObject");
+    table.js_proxy = static_cast<uint16_t>(global.value_or(1025) - 1);
+  }
+  table.first_js_receiver = table.js_proxy;
   table.first_context = as_type(constants.value("FirstContextType"));
   table.last_context = as_type(constants.value("LastContextType"));
   if (table.js_weak_ref < kTypes) table.types_[table.js_weak_ref].body = Body::kWeakTarget;

@@ -46,6 +46,14 @@ void resolve_map(Resolver& from, MapLayout& map) {
   from.value(map.own_descriptors_shift, "bit_field3_number_of_own_descriptors_shift");
   from.value(map.own_descriptors_mask, "bit_field3_number_of_own_descriptors_mask");
   from.value(map.dictionary_map_bit, "bit_field3_is_dictionary_map_shift");
+  if (map.dictionary_map_bit == 20) {
+    // The older order (src/objects/map.h of 7.4): IsPrototypeMap is bit 1 of bit_field2, so that everything in
+    // bit_field3 lies one lower, and NewTargetIsBase is bit 27 there.
+    map.prototype_bit_in_bit_field2 = true;
+    map.prototype_map_bit = 1;
+    map.new_target_bit_in_bit_field3 = true;
+    map.new_target_is_base_bit = 27;
+  }
 }
 
 void resolve_property(Resolver& from, PropertyLayout& property) {

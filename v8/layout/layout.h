@@ -36,7 +36,11 @@ struct MapLayout {
   uint32_t own_descriptors_shift = 10;
   uint32_t own_descriptors_mask = 1023u << 10;
   uint8_t dictionary_map_bit = 21;
+  /// IsPrototypeMap and NewTargetIsBase changed places between bit_field2 and bit_field3 within 7.x.
+  bool prototype_bit_in_bit_field2 = false;
   uint8_t prototype_map_bit = 20;
+  bool new_target_bit_in_bit_field3 = false;
+  uint8_t new_target_is_base_bit = 0;
 };
 
 /// Encoding of PropertyDetails (src/objects/property-details.h), from v8dbg prop_*.

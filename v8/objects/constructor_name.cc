@@ -4,7 +4,7 @@ namespace inquest::v8 {
 namespace {
 constexpr int kMaxPrototypes = 1024;
 /// The first V8 in which a prototype's constructor comes before a @@toStringTag further up.
-constexpr V8Version kNearestPrototypeWins{9, 5};
+constexpr V8Version kNearestPrototypeWins{10, 0};
 }
 
 ConstructorNames::ConstructorNames(const ObjectReader& objects, uint32_t isolate)
@@ -26,7 +26,7 @@ std::string ConstructorNames::internal_name(const Heap& heap, const MapInfo& map
 
 std::string ConstructorNames::from_constructor(const MapInfo& map) const {
   // new_target_is_base: made by `new F` where F is what new.target was.
-  if ((map.bit_field2 & 1) == 0 || objects_.is_prototype_map(map)) return {};
+  if (!objects_.new_target_is_base(map) || objects_.is_prototype_map(map)) return {};
   uint64_t constructor = objects_.constructor_of_map(map);
   std::string name;
   if (objects_.is_function(constructor)) {
@@ -76,7 +76,7 @@ void ConstructorNames::for_each_prototype(const MapInfo& map, uint64_t object, V
   }
 }
 
-/// Since 9.x: at each prototype in turn, its @@toStringTag, then its constructor.
+/// Since 10.x: at each prototype in turn, its @@toStringTag, then its constructor.
 std::string ConstructorNames::from_prototype_chain(const MapInfo& map, uint64_t object) const {
   std::string name;
   for_each_prototype(map, object, [&](uint64_t current) {

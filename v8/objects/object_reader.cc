@@ -164,13 +164,24 @@ std::string ObjectReader::function_debug_name(uint64_t function) const {
   return string(field(field(shared, 8), 8)).value_or("");
 }
 
+/// Until 9.0 a ScopeInfo was laid out as a FixedArray, its length in front of the flags. The length says how many words
+/// follow; flags are far larger than that.
+bool ObjectReader::is_fixed_array_scope_info(uint64_t scope_info) const {
+  constexpr int64_t kMostOtherWords = 24;
+  uint64_t length = field(scope_info, 8);
+  uint64_t locals = field(scope_info, 32);
+  if (!is_smi(length) || !is_smi(locals)) return false;
+  int64_t names = 3 + 2 * int64_t{smi_value(locals)};
+  return smi_value(locals) >= 0 && smi_value(length) >= names && smi_value(length) <= names + kMostOtherWords;
+}
+
 /// ScopeInfo (src/objects/scope-info.h, .tq): flags, parameter count, context local count n, then names and infos of
 /// the n locals and optional words, among them the function's name followed by its slot, and the inferred name.
 ObjectReader::FunctionNames ObjectReader::scope_info_names(uint64_t scope_info) const {
   constexpr uint64_t kInlineNames = 75;  // kScopeInfoMaxInlinedLocalNamesSize, from 10.x on
   constexpr uint64_t kMaxLocals = 100000;
   const V8Version& version = heap_.layout().version;
-  bool fixed_array = version < V8Version{8, 5};
+  bool fixed_array = version < V8Version{9, 5} && is_fixed_array_scope_info(scope_info);
   bool raw_flags = version >= V8Version{12, 9};
   uint64_t at = fixed_array ? 16 : 8;
   uint64_t flags_word = field(scope_info, at);
@@ -186,17 +197,19 @@ ObjectReader::FunctionNames ObjectReader::scope_info_names(uint64_t scope_info) 
     return word;
   };
   FunctionNames names;
-  if (version < V8Version{9, 0}) {
-    // The bits moved between minors here. The name is followed by its slot, a Smi; the inferred name by the positions,
-    // two Smis, or by the outer scope. A function has one of the two; where that is unclear the name wins.
+  if (fixed_array) {
+    // The flags moved between minors here. The name is followed by its slot, a Smi; then comes the inferred name.
     at += 16 * locals;
     for (int i = 0; i < 3; ++i) {
       uint64_t word = next();
-      if (is_string(word)) {
-        names.name = string(word).value_or("");
+      if (!is_string(word)) {
+        if (is_smi(word)) continue;
         break;
       }
-      if (!is_smi(word)) break;
+      if (!is_smi(next())) break;
+      names.name = string(word).value_or("");
+      names.inferred = string(next()).value_or("");
+      break;
     }
     return names;
   }
@@ -204,10 +217,10 @@ ObjectReader::FunctionNames ObjectReader::scope_info_names(uint64_t scope_info) 
   if (raw_flags) at += 16;  // position start and end
   bool module = scope_type == (raw_flags ? 5u : 3u);
   if (module && version >= V8Version{12, 0}) at += 8;  // module variable count
-  at += 8 * (locals < kInlineNames || version < V8Version{9, 6} ? locals : 1);
+  at += 8 * (locals < kInlineNames || version < V8Version{10, 0} ? locals : 1);
   at += 8 * locals;
   if (flags >> 10 & 1) at += 8;  // saved class variable
-  if (version < V8Version{9, 6}) {
+  if (version < V8Version{10, 0}) {
     uint32_t receiver = flags >> 7 & 3;
     if (receiver == 1 || receiver == 2) at += 8;
   }

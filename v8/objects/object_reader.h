@@ -60,7 +60,14 @@ class ObjectReader {
   bool is_dictionary_map(const MapInfo& map) const {
     return map.bit_field3 >> heap_.layout().map.dictionary_map_bit & 1;
   }
-  bool is_prototype_map(const MapInfo& map) const { return map.bit_field3 >> heap_.layout().map.prototype_map_bit & 1; }
+  bool is_prototype_map(const MapInfo& map) const {
+    const MapLayout& layout = heap_.layout().map;
+    return (layout.prototype_bit_in_bit_field2 ? map.bit_field2 : map.bit_field3) >> layout.prototype_map_bit & 1;
+  }
+  bool new_target_is_base(const MapInfo& map) const {
+    const MapLayout& layout = heap_.layout().map;
+    return (layout.new_target_bit_in_bit_field3 ? map.bit_field3 : map.bit_field2) >> layout.new_target_is_base_bit & 1;
+  }
   uint32_t own_descriptors(const MapInfo& map) const {
     return (map.bit_field3 & heap_.layout().map.own_descriptors_mask) >> heap_.layout().map.own_descriptors_shift;
   }
@@ -76,6 +83,7 @@ class ObjectReader {
     std::string name;
     std::string inferred;
   };
+  bool is_fixed_array_scope_info(uint64_t scope_info) const;
   FunctionNames scope_info_names(uint64_t scope_info) const;
   Property fast_property(uint64_t object, const MapInfo& map, uint32_t descriptor) const;
   void for_each_dictionary_entry(uint64_t dictionary, bool global, const std::function<bool(const Property&)>& visit) const;
