@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
+
+#include "postmortem/elf/compressed_core.h"
+#include "postmortem/elf/decompress.h"
+#include "postmortem/elf/mapped_file.h"
 
 namespace inquest::cli {
 namespace {
@@ -64,21 +67,20 @@ std::string lldb_word(const std::string& word) {
   return out + "\"";
 }
 
-/// Why LLDB cannot open the file, where that can be said better than LLDB does.
-std::optional<Error> check_core(const std::string& core) {
-  std::ifstream file(core, std::ios::binary);
-  if (!file || fs::is_directory(core)) {
-    return unusable(
-        fmt::format("cannot open {}: {}", core, fs::is_directory(core) ? "Is a directory" : std::strerror(errno)));
-  }
-  std::array<char, 4> magic{};
-  file.read(magic.data(), magic.size());
-  if (std::string_view(magic.data(), magic.size()) ==
-      "\x7f"
-      "ELF")
-    return std::nullopt;
-  return unusable(core + " is not an ELF core file, which LLDB needs for a session",
-                  "decompress it first if it is compressed, or give a command");
+/// The core as LLDB can read it: the file itself, or what it unpacks to.
+Result<std::string> core_for_lldb(const std::string& core, Terminal& terminal) {
+  int failure = 0;
+  auto file = elf::MappedFile::open(core, &failure);
+  if (!file) return unusable(fmt::format("cannot open {}: {}", core, std::strerror(failure)));
+  auto compression = elf::detect_compression(file->bytes());
+  if (!compression) return core;
+  v8::Progress progress = terminal.progress();
+  auto unpacked = elf::unpack_core(
+      *file, *compression, [progress](uint64_t done, uint64_t total) { progress("unpacking the core", done, total); });
+  terminal.clear_progress();
+  if (!unpacked) return std::move(unpacked).error();
+  if (!unpacked->note.empty()) terminal.show(std::vector{commands::Note{.text = unpacked->note}});
+  return unpacked->path;
 }
 
 /// The plugin opens the core itself and takes over the options from the environment.
@@ -93,8 +95,7 @@ void export_options(const Options& options) {
 
 }  // namespace
 
-Error run_lldb(const Options& options) {
-  if (auto error = check_core(options.core)) return *error;
+Error run_lldb(const Options& options, Terminal& terminal) {
   auto lldb = find_lldb();
   if (!lldb) {
     return unusable("an interactive session needs LLDB, which was not found",
@@ -105,6 +106,8 @@ Error run_lldb(const Options& options) {
     return unusable("the LLDB plugin libinquest.so was not found beside this program",
                     "name it in INQUEST_PLUGIN, or give a command: inquest help");
   }
+  auto core = core_for_lldb(options.core, terminal);
+  if (!core) return std::move(core).error();
   export_options(options);
   std::vector<std::string> words = {*lldb, "-O", "plugin load " + lldb_word(*plugin)};
   if (!options.sysroot.empty()) {
@@ -114,13 +117,14 @@ Error run_lldb(const Options& options) {
     words.insert(words.end(), {"-O", "settings append target.debug-file-search-paths " + lldb_word(folder)});
   }
   if (options.no_color) words.push_back("--no-use-colors");
-  std::string create = "target create --core " + lldb_word(options.core);
+  std::string create = "target create --core " + lldb_word(*core);
   if (!options.executable.empty()) create += " " + lldb_word(options.executable);
   words.insert(words.end(), {"-o", create});
 
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  std::signal(SIGPIPE, SIG_DFL);  // ignored signals stay ignored over exec
   ::execv(lldb->c_str(), argv.data());
   return unusable(fmt::format("cannot start {}: {}", *lldb, std::strerror(errno)));
 }

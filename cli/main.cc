@@ -87,7 +87,7 @@ class Program {
     if (options_.core.empty()) {
       return finish(fail(usage_error("neither a core nor a command was given", "try: inquest --help"), ""));
     }
-    return finish(fail(run_lldb(options_), ""));
+    return finish(fail(run_lldb(options_, terminal_), ""));
   }
 
   int run_all(const std::vector<commands::Invocation>& invocations) {
@@ -96,11 +96,9 @@ class Program {
     }
     auto target = open_core(options_.core, options_.executable);
     if (!target) return fail(target.error(), typed_command());
-    commands::Session session(std::move(target).value(),
-                              {
-                                  .open_runtime = v8::open_runtime,
-                                  .open_core = [this](const std::string& core) { return open_core(core, ""); },
-                              });
+    commands::SessionHooks hooks{.open_runtime = v8::open_runtime,
+                                 .open_core = [this](const std::string& core) { return open_other(core); }};
+    commands::Session session(std::move(target).value(), std::move(hooks));
     session.set_progress(terminal_.progress());
     catch_interrupts();
     int status = commands::kExitDone;
@@ -126,6 +124,15 @@ class Program {
     });
     terminal_.clear_progress();
     return target;
+  }
+
+  /// A further core of a comparison finds its program by itself; --exe, given for the first core, helps where it
+  /// cannot.
+  Result<std::unique_ptr<Target>> open_other(const std::string& core) {
+    auto target = open_core(core, "");
+    if (!target || commands::has_executable(**target) || options_.executable.empty()) return target;
+    auto again = open_core(core, options_.executable);
+    return again && commands::has_executable(**again) ? std::move(again) : std::move(target);
   }
 
   /// For the JSON of an error: the name of the first command as far as it is known.

@@ -7,6 +7,11 @@
 
 namespace inquest::commands {
 
+bool has_executable(const Target& target) {
+  return std::ranges::any_of(target.modules(),
+                             [](const Module& module) { return module.is_executable && !module.file.empty(); });
+}
+
 Session::Session(std::unique_ptr<const Target> target, SessionHooks hooks)
     : target_(std::move(target)), hooks_(std::move(hooks)) {}
 

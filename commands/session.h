@@ -27,6 +27,9 @@ struct Paging {
   uint64_t next = 0;  ///< instances shown so far, 0 after the last page
 };
 
+/// Whether the file of the main program has been found, without which little can be said.
+bool has_executable(const Target& target);
+
 class Session {
  public:
   Session(std::unique_ptr<const Target> target, SessionHooks hooks);

@@ -32,11 +32,6 @@ Result<std::string> core_of(lldb::SBTarget target, lldb::SBProcess process) {
                   "save one with: process save-core --style full FILE, then: target create --core FILE");
 }
 
-bool has_executable(const Target& target) {
-  return std::ranges::any_of(target.modules(),
-                             [](const Module& module) { return module.is_executable && !module.file.empty(); });
-}
-
 }  // namespace
 
 OpenSettings OpenSettings::from_environment() {
@@ -106,11 +101,11 @@ Result<std::unique_ptr<Target>> TargetSessions::open(const std::string& core,
   auto target = elf::open_core(options);
   // LLDB may have chosen its executable itself and does not compare build-ids, so ours goes first; its choice, which
   // may be the user's, is asked only where we found none.
-  bool found = target && has_executable(**target);
+  bool found = target && commands::has_executable(**target);
   if (found || executable_in_lldb.empty() || !settings_.executable.empty()) return target;
   options.executable = executable_in_lldb;
   auto again = elf::open_core(options);
-  return again && has_executable(**again) ? std::move(again) : std::move(target);
+  return again && commands::has_executable(**again) ? std::move(again) : std::move(target);
 }
 
 }  // namespace inquest::plugin
