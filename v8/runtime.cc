@@ -15,7 +15,7 @@ namespace inquest::v8 {
 namespace {
 
 /// Below this many bytes of object area the whole heap is walked for `v8 info`; above, only what validates the layout.
-constexpr uint64_t kSmallHeap = 64 << 20;
+constexpr uint64_t kSmallHeap = 256 << 20;
 
 class RuntimeImpl : public Runtime {
  public:

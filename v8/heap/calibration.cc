@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kEnoughVotes = 200;
 constexpr size_t kMaxPages = 64;         // where votes are rare
-constexpr size_t kMaxSilentPages = 400;  // where there are none at all: then the question hardly matters
+constexpr size_t kMaxSilentPages = 96;  // where there are none at all: then the question hardly matters
 
 uint64_t load64(const std::byte* bytes) {
   uint64_t word;

@@ -63,18 +63,25 @@ bool Heap::find_isolates(uint16_t map_type) {
 }
 
 void Heap::assign_threads() {
-  // A thread's current isolate lies in thread-local storage (11.x and later: g_current_isolate_) or in its pthread
-  // structure (earlier: pthread_setspecific). Both surround fs_base, and nothing else there points just in front of a
-  // roots table.
-  constexpr uint64_t kTlsBytes = 0x4000;
+  // A thread's current isolate lies in static thread-local storage below fs_base (g_current_isolate_, 11.x and later),
+  // or in its pthread structure from fs_base on (pthread_setspecific, earlier). Nothing else there points just in front
+  // of a roots table. Further down begins the stack of the thread, which is full of such pointers.
   constexpr uint64_t kThreadStructBytes = 0xa00;
+  uint64_t tls_bytes = 0;
+  if (layout_.version >= V8Version{11, 0}) {
+    for (const Module& module : target_.modules()) {
+      if (module.is_copy) continue;
+      tls_bytes += module.tls_image_size + module.tls_alignment;
+    }
+    tls_bytes = std::min<uint64_t>((tls_bytes + 63) & ~63ull, 0x10000);
+  }
   for (const Thread& thread : target_.threads()) {
     uint64_t from = thread.registers.fs_base;
     if (from == 0) continue;
     uint64_t to = from + kThreadStructBytes;
     const MemoryRegion* region = target_.memory().region_of(Address(from));
     if (!region) continue;
-    from = std::max(from - kTlsBytes, region->start.value());
+    from = std::max(from - tls_bytes, region->start.value());
     auto bytes = target_.memory().view(Address(from), to - from);
     for (uint64_t at = 0; at + 8 <= bytes.size(); at += 8) {
       uint64_t word;

@@ -20,17 +20,14 @@ bool looks_like_version(std::string_view text) {
 }
 
 /// node::per_process::metadata begins with `struct Versions { std::string node; ...` (node src/node_metadata.h,
-/// v12 to v26); a libstdc++ string begins with its data pointer and its length.
+/// v12 to v26). Both ABIs of libstdc++'s string begin with a pointer to the characters, which end with a NUL.
 std::string version_from_metadata(const Target& target, const Module& module) {
   auto symbol = module.symbols ? module.symbols->find("_ZN4node11per_process8metadataE") : std::nullopt;
   if (!symbol) return {};
   Address string = module.runtime(symbol->value);
   auto data = target.memory().read_pointer(string);
-  auto length = target.memory().read_u64(string + 8);
-  if (!data || !length || *length > 40) return {};
-  std::string text(*length, '\0');
-  if (target.memory().read(*data, std::as_writable_bytes(std::span(text.data(), text.size())))) return {};
-  return looks_like_version(text) ? text : std::string();
+  auto text = data ? target.memory().read_c_string(*data, 40) : std::nullopt;
+  return text && looks_like_version(*text) ? *text : std::string();
 }
 
 /// process.release.sourceUrl and the inspector's user agent hold the version as text in .rodata.
