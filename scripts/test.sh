@@ -51,7 +51,9 @@ skip() {
 }
 
 format_check() {
-  git ls-files -z -- '*.cc' '*.h' | xargs -0 clang-format-14 --dry-run -Werror
+  local complaints
+  complaints=$(git ls-files -z -- '*.cc' '*.h' | xargs -0 clang-format-14 --dry-run 2>&1 | grep warning: | cut -d: -f1 | sort | uniq -c)
+  [[ -z $complaints ]] || { echo "$complaints" && return 1; }
 }
 
 shell_check() {
@@ -76,6 +78,10 @@ print(ran - bad - off - left, bad, off + left)
 for case in suite.iter("testcase"):
     if case.get("status") == "fail":
         print("      failed:", case.get("name"))
+        said = (case.findtext("system-out") or "").strip().splitlines()
+        telling = [line for line in said if line.startswith("FAILED") or "Failure" in line] or said
+        for line in telling[:6] + ["..."] * (len(telling) > 6):
+            print("        ", line[:200])
     elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
         print("      skipped:", case.get("name"))
 PYTHON
@@ -95,7 +101,7 @@ PYTHON
     failures+=("$preset tests")
     # A failure that no test case owns still fails the run.
     [[ $bad -gt 0 ]] || failed=$((failed + 1))
-    sed -n '/^The following tests FAILED/,$!p' "$log" | tail -n 400
+    echo "      all that they said: build/$preset/tests.log"
   fi
 }
 
