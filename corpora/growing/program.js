@@ -14,7 +14,7 @@ class Grower {
   constructor(i) {
     this.i = i;
     this.body = [i, i, i, i];
-    this.note = 'grower ' + i;
+    for (let k = 0; k < 10; k++) this['field' + k] = k;
   }
 }
 class SlowGrower {

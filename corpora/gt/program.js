@@ -81,12 +81,12 @@ function OldChild(i) {
 OldChild.prototype = Object.create(OldStyle.prototype);
 OldChild.prototype.constructor = OldChild;
 const nameSpace = { Inner: class {}, Outer: function() {} };
-const anonymous = [class {}, class extends Session {}][0];
+const unnamedClass = [class {}, class extends Session {}][0];
 many('OldStyle', 1511, (i) => new OldStyle(i));
 many('OldChild', 613, (i) => new OldChild(i));
 many('Inner', 401, () => new nameSpace.Inner());
 many('Outer', 409, () => new nameSpace.Outer());
-some(503, () => new anonymous());
+some(503, () => new unnamedClass());
 some(53, () => new (class extends AdminSession {})(1));
 
 // Plain objects, dictionaries, prototypes that are null, @@toStringTag.

@@ -7,7 +7,7 @@ import subprocess
 from heap_snapshot import BIGINTS, FUNCTIONS, FUNCTION_TYPES, NUMBERS, STRINGS, SYMBOLS, Row
 
 TIMEOUT_S = 120
-_GROUPS = {"(Symbol)": SYMBOLS, "(BigInt)": BIGINTS, "(Number)": NUMBERS, "(HeapNumber)": NUMBERS}
+_GROUPS = {"(String)": STRINGS, "(Symbol)": SYMBOLS, "(BigInt)": BIGINTS, "(Number)": NUMBERS, "(HeapNumber)": NUMBERS}
 
 
 class InquestFailed(Exception):
@@ -42,11 +42,9 @@ def key_of_row(type_name: str) -> str | None:
     """The snapshot's key for a type of inquest's; None for V8's own structures, which snapshots divide differently."""
     if type_name in FUNCTION_TYPES:
         return FUNCTIONS
-    if not type_name.startswith("("):
-        return type_name
-    if "String" in type_name:
-        return STRINGS
-    return _GROUPS.get(type_name)
+    if type_name in _GROUPS:
+        return _GROUPS[type_name]
+    return None if type_name.startswith(("(", "system")) else type_name
 
 
 def rows_of(answer: dict) -> dict[str, Row]:

@@ -1,7 +1,10 @@
 """What is checked of a core, one function per check. Each takes a Context and returns the failures as lines of text."""
+import json
+import os
 import pathlib
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 
 import comparison
@@ -47,7 +50,6 @@ class Context:
 
 
 def truth_of(directory: pathlib.Path) -> dict:
-    import json
     return json.loads((directory / "truth.json").read_text())
 
 
@@ -83,6 +85,7 @@ def check_diff(context: Context, case: str) -> list[str]:
     """Two ages of a program: exact differences, the type that grows first."""
     ages = {"leak": ("500", "2000"), "growing": ("1", "4")}[case]
     young, old = (context.make(case, age) for age in ages)
+    _make_younger(young / "core", old / "core")
     inquest = context.open(old)
     failures = _check_diff_rows(inquest.json("v8", "diff", str(young / "core"))["rows"], truth_of(young), truth_of(old), case)
     saved = old / "young.json"
@@ -90,6 +93,12 @@ def check_diff(context: Context, case: str) -> list[str]:
     from_json = inquest.json("v8", "diff", str(saved))["rows"]
     failures += _check_diff_rows(from_json, truth_of(young), truth_of(old), f"{case} against saved JSON")
     return failures
+
+
+def _make_younger(young: pathlib.Path, old: pathlib.Path) -> None:
+    """Ages are told by the times the cores were written; in the cache they may have been made in any order."""
+    if young.stat().st_mtime >= old.stat().st_mtime:
+        os.utime(old, (time.time(), young.stat().st_mtime + 1))
 
 
 def _check_diff_rows(rows: list[dict], young: dict, old: dict, what: str) -> list[str]:
@@ -101,11 +110,9 @@ def _check_diff_rows(rows: list[dict], young: dict, old: dict, what: str) -> lis
         found = (row.get("count_before", 0), row.get("count_after", 0), row.get("count_delta", 0))
         if found != (before, after, after - before) and not (before == after and not row):
             failures.append(f"{what}: {name}: {found} instances before, after, more; the program had {before}, {after}")
-    own = [row["type"] for row in rows if row["type"] in old["counts"]]
-    leaking = {"leak": {"Session", "CartItem", "AuditEntry"}, "growing": {"Grower"}}[what.split()[0]]
-    first = next((row["type"] for row in rows if not row["type"].startswith("(")), "nothing")
-    if first not in leaking:
-        failures.append(f"{what}: {first} is ranked first, expected {' or '.join(sorted(leaking))} (own types: {own})")
+    leaking = {"leak": "Session", "growing": "Grower"}[what.split()[0]]
+    if not rows or rows[0]["type"] != leaking:
+        failures.append(f"{what}: {leaking} is not ranked first, but {[row['type'] for row in rows[:5]]}")
     return failures
 
 
@@ -162,7 +169,6 @@ def check_gc(context: Context, case: str) -> list[str]:
 
 def _info_after_walk(inquest: Inquest) -> dict:
     """`v8 info` walks nothing by itself; after a census it knows what could not be parsed."""
-    import json
     text = inquest.run("--json", "-o", "v8 findjsobjects --all --top 1", "-o", "v8 info")
     decoder, answers, position = json.JSONDecoder(), [], 0
     while position < len(text.rstrip()):

@@ -150,6 +150,9 @@ class HarnessTest(unittest.TestCase):
         self.assertTrue(self.failures(checks.check_gc, "gc", answers))
 
     def test_diff(self):
+        for name in ("core-1", "core-4"):
+            (self.directory / name).mkdir()
+            (self.directory / name / "core").touch()
         self.truth({"counts": {"Grower": 15, "Steady": 2}}, "core-1")
         self.truth({"counts": {"Grower": 30, "Steady": 2}}, "core-4")
         more = {"type": "Grower", "count_before": 15, "count_after": 30, "count_delta": 15, "size_delta": 90}
