@@ -153,6 +153,11 @@ std::vector<Runtime::Note> RuntimeImpl::notes() const {
     notes.push_back({false, fmt::format("V8 {} is not among the measured versions; the layout of the nearest one is used and was validated "
                                         "on {} pages.", info_.v8_version, heap_->provenance().validated_pages)});
   }
+  for (const Isolate& isolate : heap_->isolates()) {
+    if (!isolate.scavenging) continue;
+    notes.push_back({false, fmt::format("Isolate {} died in the middle of a scavenge: objects not yet copied were read from from-space; "
+                                        "--all may count some that were already dead.", isolate.index)});
+  }
   uint64_t missing = 0, pages = 0;
   for (const Page& page : heap_->pages().pages()) {
     if (page.stale || page.missing == 0) continue;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "v8/heap/calibration.h"
+#include "v8/heap/scavenge.h"
 
 namespace inquest::v8 {
 namespace {
@@ -149,6 +150,15 @@ void Heap::calibrate_sizes() {
   provenance_.feedback_vector = vote_feedback_vector(*this, maps, calibration_);
 }
 
+void Heap::revive_from_space() {
+  for (uint32_t index : find_scavenging_isolates(*this)) {
+    isolates_[index].scavenging = true;
+    for (Page& page : pages_.pages()) {
+      if (page.from_space && page.isolate == index) page.stale = false;
+    }
+  }
+}
+
 void Heap::validate() {
   // The read-only heap and one page of old space: enough to see that the layout fits.
   MapCache maps = new_map_cache();
@@ -196,6 +206,7 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   mark_unused_new_space_pages(target, heap->pages_, heap->areas_);
   heap->layout_.map.descriptors = vote_map_descriptors(*heap);
   heap->calibrate_sizes();
+  heap->revive_from_space();
   heap->validate();
   return heap;
 }

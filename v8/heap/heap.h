@@ -26,6 +26,7 @@ struct Isolate {
   Address heap;
   Roots roots;
   std::vector<uint64_t> threads;
+  bool scavenging = false;  ///< died in the middle of a scavenge: from-space holds live objects
 };
 
 /// How facts were obtained, for the capability report.
@@ -75,6 +76,7 @@ class Heap {
   void assign_threads();
   void build_types(const Constants& constants);
   void calibrate_sizes();
+  void revive_from_space();
   void validate();
 
   const Target& target_;

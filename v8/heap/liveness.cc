@@ -74,9 +74,21 @@ class Marker {
     if (!is_heap_object(word)) return;
     uint64_t address = word - 1;
     const Page* page = heap_.pages().page_of(address);
-    if (!page || !ObjectIndex::is_start(*page, address) || !ObjectIndex::mark(*page, address)) return;
+    if (!page) return;
+    if (!ObjectIndex::is_start(*page, address)) {
+      if (page->from_space) visit_forwarded(*page, address);
+      return;
+    }
+    if (!ObjectIndex::mark(*page, address)) return;
     __builtin_prefetch(page->data + (address - page->area_start.value()));
     stack_.push_back(address);
+  }
+  /// A reference to an object that a running scavenge has moved already: on to its new place.
+  void visit_forwarded(const Page& from, uint64_t address) {
+    if (from.stale || !from.contains(Address(address)) || !from.contains(Address(address + 7))) return;
+    uint64_t target = load64(from.data + (address - from.area_start.value()));
+    const Page* page = target % 8 == 0 ? heap_.pages().page_of(target) : nullptr;
+    if (page && !page->from_space) visit(target + 1);
   }
   void visit_root(uint64_t address) { visit(address + 1); }
 

@@ -185,7 +185,8 @@ void classify_pages(const Target& target, const Module& module, const Layout& la
     }
     page.space = kind.space;
     page.large = is_large_space(kind.space) || page.size > layout.table.page_size;
-    page.stale = (page.flags & kFromPage) != 0 && (page.flags & kToPage) == 0;
+    page.from_space = (page.flags & kFromPage) != 0 && (page.flags & kToPage) == 0;
+    page.stale = page.from_space;
   }
 }
 

@@ -46,7 +46,8 @@ struct Page {
   Space space = Space::kUnknown;
   uint32_t isolate = 0;      ///< index into Heap::isolates
   bool large = false;        ///< holds exactly one object
-  bool stale = false;        ///< from-space or unused semi-space page: no live objects
+  bool from_space = false;   ///< holds what the last (or the running) scavenge moved away
+  bool stale = false;        ///< from-space or unused semi-space page: nothing but leftovers
   uint64_t missing = 0;      ///< bytes of the area that the dump does not have
   /// The area's bytes on our side: data()[a - area_start]. Missing bytes read as zero.
   const std::byte* data = nullptr;

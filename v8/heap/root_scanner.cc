@@ -24,7 +24,9 @@ uint64_t first_live_byte(const Heap& heap, const MemoryRegion& region) {
 
 const Page* object_page(const Heap& heap, uint64_t address) {
   const Page* page = heap.pages().page_of(address);
-  return page && !page->stale && ObjectIndex::is_start(*page, address) ? page : nullptr;
+  if (!page || page->stale) return nullptr;
+  // On from-space pages of a running scavenge the marker follows forwarding addresses.
+  return ObjectIndex::is_start(*page, address) || (page->from_space && page->contains(Address(address))) ? page : nullptr;
 }
 
 /// V8 9.x and later keep internalised strings in a table outside the heap (src/objects/string-table.cc): an array of
