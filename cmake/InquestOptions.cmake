@@ -57,19 +57,6 @@ endif()
 # inquest_library(NAME SOURCES... [DEPENDS targets...]): a static library of this folder with the common flags.
 function(inquest_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
-  if(NOT ARG_SOURCES)  # nothing written in this folder yet
-    set(ARG_SOURCES ${PROJECT_BINARY_DIR}/empty.cc)
-    file(TOUCH ${ARG_SOURCES})
-  endif()
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC inquest_flags ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
-endfunction()
-
-# inquest_add_folder(FOLDER): add_subdirectory, for a folder that already has something to build.
-function(inquest_add_folder folder)
-  if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
-    add_subdirectory(${folder})
-  else()
-    message(STATUS "${folder}/: nothing to build yet")
-  endif()
 endfunction()

@@ -95,7 +95,7 @@ PYTHON
   passed=$((passed + good))
   failed=$((failed + bad))
   skipped=$((skipped + left))
-  echo "$([[ $status -eq 0 ]] && echo 'ok   ' || echo FAIL)  $preset tests: $good passed, $bad failed, $left skipped ($((SECONDS - started)) s)"
+  echo "$([[ $status -eq 0 ]] && echo 'ok  ' || echo FAIL)  $preset tests: $good passed, $bad failed, $left skipped ($((SECONDS - started)) s)"
   [[ $counted != *$'\n'* ]] || sed 1d <<<"$counted"
   if [[ $status -ne 0 ]]; then
     failures+=("$preset tests")
