@@ -28,16 +28,11 @@ std::vector<Capability> describe_capabilities(const Heap& heap, const HeapTotals
   report.push_back({"isolates and threads", from.threads.starts_with("0 of") ? State::kLimited : State::kWorks, from.threads, ""});
   report.push_back({"free space unit", State::kWorks, from.free_space_unit, ""});
   report.push_back({"feedback vectors", State::kWorks, from.feedback_vector, ""});
-  uint64_t bad = totals ? totals->not_parsed() : from.validation.not_parsed;
-  uint64_t bytes = 0;
-  if (totals) {
-    for (const WalkStats& space : totals->spaces) bytes += space.bytes;
-  } else {
-    bytes = from.validation.bytes;
-  }
-  std::string walked = totals ? fmt::format("whole heap walked: {} objects, {} bytes", totals->objects(), bytes)
-                              : fmt::format("validated on {} pages: {} objects, {} bytes", from.validated_pages,
-                                            from.validation.objects, bytes);
+  WalkStats stats = totals ? totals->sum() : from.validation;
+  uint64_t bad = stats.not_parsed;
+  uint64_t bytes = stats.bytes;
+  std::string extent = totals ? "whole heap walked" : fmt::format("validated on {} pages", from.validated_pages);
+  std::string walked = fmt::format("{}: {} objects, {} bytes", extent, stats.objects, bytes);
   State walk = bad == 0 ? State::kWorks : bad * 100 < bytes ? State::kLimited : State::kMissing;
   report.push_back({"object walk", walk, walked, bad ? fmt::format("{} bytes could not be read as objects", bad) : ""});
   bool names = heap.root("to_string_tag_symbol") != 0 && heap.root("constructor_string") != 0;

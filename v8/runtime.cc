@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 
 #include "v8/capabilities.h"
@@ -14,9 +15,6 @@
 namespace inquest::v8 {
 namespace {
 
-/// Below this many bytes of object area the whole heap is walked for `v8 info`; above, only what validates the layout.
-constexpr uint64_t kSmallHeap = 256 << 20;
-
 class RuntimeImpl : public Runtime {
  public:
   explicit RuntimeImpl(std::unique_ptr<Heap> heap) : heap_(std::move(heap)) {
@@ -26,17 +24,31 @@ class RuntimeImpl : public Runtime {
 
   const RuntimeInfo& info() const override { return info_; }
 
-  void prepare_info() override {
+  Result<bool> walk(uint64_t limit) override {
     uint64_t area = 0;
     for (const Page& page : heap_->pages().pages()) area += page.stale ? 0 : page.area_size();
-    if (area <= kSmallHeap && !indexed_) (void)ensure_indexed();
+    if (!indexed_ && area > limit) return false;
+    cancelled_ = false;
+    if (auto failed = ensure_indexed()) return *failed;
+    return true;
   }
 
   std::vector<Note> notes() const override;
 
   Result<Census> census(const CensusOptions& options) override {
+    auto progress = walk_progress("counting objects");
+    if (options.which == Reachability::kAll && !indexed_) {
+      // One walk for both; the index is there should the live objects be asked for next.
+      cancelled_ = false;
+      make_index();
+      Census all = take_census(*heap_, options, progress, &totals_);
+      if (cancelled_) return stopped();
+      indexed_ = true;
+      refresh_info();
+      return all;
+    }
     if (auto failed = prepare(options.which)) return *failed;
-    Census census = take_census(*heap_, options, [this] { return cancelled(); });
+    Census census = take_census(*heap_, options, progress);
     if (cancelled_) return stopped();
     return census;
   }
@@ -60,27 +72,40 @@ class RuntimeImpl : public Runtime {
  private:
   static Error stopped() { return incomplete("interrupted", "run the command again to start over"); }
 
-  bool cancelled() {
-    if (progress_ && !progress_("", 0, 0)) cancelled_ = true;
-    return cancelled_;
+  /// Passes progress on and remembers that the user wants to stop.
+  WalkProgress walk_progress(std::string_view what) {
+    return [this, what](uint64_t done, uint64_t total) {
+      if (progress_ && !progress_(what, done, total)) cancelled_ = true;
+      return !cancelled_.load();
+    };
   }
 
   std::optional<Error> prepare(Reachability which) {
     cancelled_ = false;
     if (auto failed = ensure_indexed()) return failed;
     if (which == Reachability::kAll || marked_) return std::nullopt;
-    if (progress_) progress_("tracing live objects", 0, 1);
-    liveness_ = mark_live_objects(*heap_, nullptr);
+    auto progress = walk_progress("tracing live objects");
+    liveness_ = mark_live_objects(*heap_, [&] { return !progress(0, 1); });
+    if (cancelled_) {
+      // Marks are half set: start from none next time.
+      index_.reset();
+      indexed_ = false;
+      return stopped();
+    }
     marked_ = true;
     return std::nullopt;
   }
 
+  void make_index() {
+    index_ = std::make_unique<ObjectIndex>(heap_->mutable_pages());
+    totals_ = HeapTotals(heap_->isolates().size());
+  }
+
   std::optional<Error> ensure_indexed() {
     if (indexed_) return std::nullopt;
-    index_ = std::make_unique<ObjectIndex>(heap_->mutable_pages());
-    auto report = [this](uint64_t done, uint64_t total) { return !progress_ || progress_("reading the heap", done, total); };
-    totals_ = index_heap(*heap_, report);
-    if (progress_ && !progress_("reading the heap", 1, 1)) return stopped();
+    make_index();
+    totals_ = index_heap(*heap_, walk_progress("reading the heap"));
+    if (cancelled_) return stopped();
     indexed_ = true;
     refresh_info();
     return std::nullopt;
@@ -103,13 +128,12 @@ class RuntimeImpl : public Runtime {
   std::unique_ptr<Describer> describer_;
   bool indexed_ = false;
   bool marked_ = false;
-  bool cancelled_ = false;
+  std::atomic<bool> cancelled_{false};
 };
 
 /// Sizes of the spaces of one isolate, or of those that all share.
 std::vector<SpaceInfo> RuntimeImpl::spaces(std::optional<uint32_t> isolate) const {
   std::map<Space, SpaceInfo> by_space;
-  bool several = heap_->isolates().size() > 1;
   for (const Page& page : heap_->pages().pages()) {
     bool shared = page.heap.is_null();
     if (shared != !isolate.has_value() || (!shared && page.isolate != *isolate)) continue;
@@ -121,11 +145,9 @@ std::vector<SpaceInfo> RuntimeImpl::spaces(std::optional<uint32_t> isolate) cons
   }
   std::vector<SpaceInfo> result;
   for (auto& [kind, space] : by_space) {
-    const WalkStats& stats = totals_.spaces[static_cast<size_t>(kind)];
     if (indexed_) {
       space.walked = space.area;
-      // The walk counts per space; with several isolates the first one carries the space's losses.
-      if (!several || !isolate || *isolate == 0) space.not_parsed = stats.not_parsed;
+      space.not_parsed = totals_.isolates[isolate.value_or(0)][static_cast<size_t>(kind)].not_parsed;
     }
     result.push_back(space);
   }
@@ -169,12 +191,12 @@ std::vector<Runtime::Note> RuntimeImpl::notes() const {
   if (missing > holes) {
     notes.push_back({true, fmt::format("{} bytes on {} heap pages are not in the core and were not seen.", missing, pages)});
   }
-  if (indexed_ && totals_.not_parsed() > 0) {
+  if (indexed_ && totals_.sum().not_parsed > 0) {
     uint64_t area = 0;
     for (const Page& page : heap_->pages().pages()) area += page.stale ? 0 : page.area_size();
-    double percent = 100.0 * static_cast<double>(totals_.not_parsed()) / static_cast<double>(std::max<uint64_t>(area, 1));
+    double percent = 100.0 * static_cast<double>(totals_.sum().not_parsed) / static_cast<double>(std::max<uint64_t>(area, 1));
     notes.push_back({percent > 0.1, fmt::format("{} bytes of {} ({:.3f} %) could not be read as objects and are not counted.",
-                                                totals_.not_parsed(), area, percent)});
+                                                totals_.sum().not_parsed, area, percent)});
   }
   return notes;
 }

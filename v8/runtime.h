@@ -105,8 +105,8 @@ class Runtime {
   virtual ~Runtime() = default;
 
   virtual const RuntimeInfo& info() const = 0;
-  /// Walks the heap for info()'s byte counts when it is small enough to do so at once; call before `v8 info` prints.
-  virtual void prepare_info() {}
+  /// Walks the whole heap, unless it has been walked or is larger than `limit` bytes; true when it has been.
+  virtual Result<bool> walk(uint64_t limit) = 0;
   /// Whole sentences about what could not be seen so far (pages missing from the dump, bytes not parsed, ...);
   /// grows as work is done. The bool says that part of the answer is missing (exit status 1).
   struct Note {

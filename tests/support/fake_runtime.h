@@ -24,10 +24,12 @@ struct FakeHeap {
   std::optional<Error> census_error;
   /// Called by each census, as the real one calls its progress; false stops it.
   int progress_calls = 0;
+  uint64_t heap_size = 0;  ///< what walk() compares with its limit
 
   // What was asked for.
   int opened = 0;
   std::vector<v8::CensusOptions> asked;
+  std::vector<uint64_t> walks;  ///< limits given to walk()
 };
 
 class FakeRuntime : public v8::Runtime {
@@ -36,6 +38,12 @@ class FakeRuntime : public v8::Runtime {
 
   const v8::RuntimeInfo& info() const override { return heap_->info; }
   std::vector<Note> notes() const override { return heap_->notes; }
+
+  Result<bool> walk(uint64_t limit) override {
+    heap_->walks.push_back(limit);
+    if (heap_->census_error) return *heap_->census_error;
+    return heap_->heap_size <= limit;
+  }
 
   Result<v8::Census> census(const v8::CensusOptions& options) override {
     heap_->asked.push_back(options);

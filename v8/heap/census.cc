@@ -4,8 +4,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <numeric>
 #include <unordered_map>
 
 #include "v8/heap/backing_store.h"
@@ -74,10 +72,10 @@ class Counter {
     }
   }
 
-  void count_page(const Page& page) {
-    WalkStats stats;
+  void count_page(const Page& page, bool index, WalkStats& stats) {
     walker_.walk(page, heap_.areas_of(page), stats,
                  [&](uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
+                   if (index) ObjectIndex::set_start(page, address);
                    if (map.category == Category::kFiller || !wanted(options_.which, page, address)) return;
                    count_object(page, address, map, size, bytes);
                  });
@@ -173,53 +171,70 @@ Census to_census(Rows rows) {
   return census;
 }
 
-}  // namespace
-
-uint64_t HeapTotals::objects() const {
-  return std::accumulate(spaces.begin(), spaces.end(), uint64_t{0}, [](uint64_t sum, const WalkStats& s) { return sum + s.objects; });
-}
-
-uint64_t HeapTotals::not_parsed() const {
-  return std::accumulate(spaces.begin(), spaces.end(), uint64_t{0}, [](uint64_t sum, const WalkStats& s) { return sum + s.not_parsed; });
-}
-
-HeapTotals index_heap(const Heap& heap, const std::function<bool(uint64_t, uint64_t)>& progress) {
+/// Hands out the pages that hold objects to the workers, keeps count of the bytes done, and stops when told to.
+template <class Job>
+void for_each_page(const Heap& heap, size_t workers, const WalkProgress& progress, Job&& job) {
   const std::vector<Page>& pages = heap.pages().pages();
   uint64_t all = 0;
   for (const Page& page : pages) all += page.stale ? 0 : page.area_size();
   std::atomic<uint64_t> done{0};
   std::atomic<bool> stop{false};
-  size_t workers = worker_count();
-  std::vector<HeapTotals> totals(workers);
-  std::vector<std::unique_ptr<MapCache>> maps;
-  for (size_t i = 0; i < workers; ++i) maps.push_back(std::make_unique<MapCache>(heap.new_map_cache()));
   parallel_for(pages.size(), workers, [&](size_t worker, size_t i) {
-    const Page& page = pages[i];
-    if (page.stale || stop) return;
-    Walker walker = heap.new_walker(*maps[worker]);
-    walker.walk(page, heap.areas_of(page), totals[worker].spaces[static_cast<size_t>(page.space)],
-                [&](uint64_t address, const MapInfo&, uint64_t, const std::byte*) { ObjectIndex::set_start(page, address); });
-    uint64_t now = done.fetch_add(page.area_size()) + page.area_size();
+    if (pages[i].stale || stop) return;
+    job(worker, pages[i]);
+    uint64_t now = done.fetch_add(pages[i].area_size()) + pages[i].area_size();
     if (progress && worker == 0 && !progress(now, all)) stop = true;
   });
-  HeapTotals sum;
-  for (const HeapTotals& one : totals) {
-    for (size_t i = 0; i < kSpaceCount; ++i) sum.spaces[i].add(one.spaces[i]);
+}
+
+WalkStats& stats_of(HeapTotals& totals, const Page& page) {
+  return totals.isolates[page.isolate][static_cast<size_t>(page.space)];
+}
+
+}  // namespace
+
+void HeapTotals::add(const HeapTotals& other) {
+  for (size_t i = 0; i < isolates.size() && i < other.isolates.size(); ++i) {
+    for (size_t space = 0; space < kSpaceCount; ++space) isolates[i][space].add(other.isolates[i][space]);
+  }
+}
+
+WalkStats HeapTotals::sum() const {
+  WalkStats sum;
+  for (const auto& spaces : isolates) {
+    for (const WalkStats& stats : spaces) sum.add(stats);
   }
   return sum;
 }
 
-Census take_census(const Heap& heap, const CensusOptions& options, const std::function<bool()>& cancelled) {
-  const std::vector<Page>& pages = heap.pages().pages();
+HeapTotals index_heap(const Heap& heap, const WalkProgress& progress) {
+  size_t workers = worker_count();
+  std::vector<HeapTotals> totals(workers, HeapTotals(heap.isolates().size()));
+  std::vector<std::unique_ptr<MapCache>> maps;
+  for (size_t i = 0; i < workers; ++i) maps.push_back(std::make_unique<MapCache>(heap.new_map_cache()));
+  for_each_page(heap, workers, progress, [&](size_t worker, const Page& page) {
+    Walker walker = heap.new_walker(*maps[worker]);
+    walker.walk(page, heap.areas_of(page), stats_of(totals[worker], page),
+                [&](uint64_t address, const MapInfo&, uint64_t, const std::byte*) { ObjectIndex::set_start(page, address); });
+  });
+  HeapTotals sum(heap.isolates().size());
+  for (const HeapTotals& one : totals) sum.add(one);
+  return sum;
+}
+
+Census take_census(const Heap& heap, const CensusOptions& options, const WalkProgress& progress, HeapTotals* index) {
   size_t workers = worker_count();
   std::vector<std::unique_ptr<Counter>> counters;
   for (size_t i = 0; i < workers; ++i) counters.push_back(std::make_unique<Counter>(heap, options));
-  parallel_for(pages.size(), workers, [&](size_t worker, size_t i) {
-    if (pages[i].stale || (cancelled && cancelled())) return;
-    counters[worker]->count_page(pages[i]);
+  std::vector<HeapTotals> totals(workers, HeapTotals(heap.isolates().size()));
+  for_each_page(heap, workers, progress, [&](size_t worker, const Page& page) {
+    counters[worker]->count_page(page, index != nullptr, stats_of(totals[worker], page));
   });
   Rows rows;
   for (auto& counter : counters) counter->finish(rows);
+  if (index) {
+    for (const HeapTotals& one : totals) index->add(one);
+  }
   return to_census(std::move(rows));
 }
 

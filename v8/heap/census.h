@@ -1,6 +1,7 @@
 // Counting objects by map, then by constructor name.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
@@ -10,19 +11,24 @@
 
 namespace inquest::v8 {
 
-/// What one walk over the heap found, per space.
+/// What one walk over the heap found, by isolate and space. Pages that all isolates share count with the first.
 struct HeapTotals {
-  std::array<WalkStats, kSpaceCount> spaces{};
-  uint64_t objects() const;
-  uint64_t not_parsed() const;
+  std::vector<std::array<WalkStats, kSpaceCount>> isolates;
+
+  explicit HeapTotals(size_t count = 0) : isolates(count) {}
+  void add(const HeapTotals& other);
+  WalkStats sum() const;
 };
+
+using WalkProgress = std::function<bool(uint64_t done, uint64_t total)>;
 
 /// Walks all pages, fills the object index's start bits, and returns what was parsed. `progress` gets bytes done of
 /// all; false stops the walk.
-HeapTotals index_heap(const Heap& heap, const std::function<bool(uint64_t, uint64_t)>& progress);
+HeapTotals index_heap(const Heap& heap, const WalkProgress& progress);
 
-/// Counts objects, which must be indexed, and marked unless `which` is kAll.
-Census take_census(const Heap& heap, const CensusOptions& options, const std::function<bool()>& cancelled);
+/// Counts objects. They must have been marked unless `which` is kAll. With `index`, the same walk fills the start bits
+/// and adds to the totals, as index_heap does.
+Census take_census(const Heap& heap, const CensusOptions& options, const WalkProgress& progress, HeapTotals* index = nullptr);
 
 /// The objects with one type name, by address.
 std::vector<Instance> find_instances(const Heap& heap, std::string_view type, Reachability which);

@@ -26,8 +26,9 @@ class AreaFinder {
       std::memcpy(&top, bytes.data() + at, 8);
       if (top == 0 || top % 8 != 0) continue;
       std::memcpy(&limit, bytes.data() + at + 8, 8);
-      if (limit < top || limit % 8 != 0 || limit - top > kMaxAreaBytes) continue;
-      consider(top, limit);
+      // A limit lowered for allocation observers need not be aligned.
+      if (limit < top || limit - top > kMaxAreaBytes) continue;
+      consider(top, (limit + 7) & ~7ull);
     }
   }
 

@@ -14,8 +14,12 @@ constexpr uint64_t kStackBytes = 256 << 10;
 constexpr uint64_t kReferenceBudget = 64 << 20;  ///< bytes of objects looked at for references
 constexpr size_t kEnoughReferences = 3;          ///< raw words may look like one by chance
 
-/// Whether return addresses on the thread's stack lie in functions of the scavenger; nothing when the module has no
-/// symbols for its local functions.
+/// Parts of the names of functions that move objects out of new space: Heap::Scavenge, ScavengerCollector,
+/// MarkCompactCollector::Evacuate and its visitors.
+constexpr std::string_view kMovingFunctions[] = {"Scaveng", "Evacuat"};
+
+/// Whether return addresses on the thread's stack lie in such functions; nothing when the module has no symbols for its
+/// local functions.
 std::optional<bool> scavenger_on_stack(const Heap& heap, const Thread& thread) {
   const Module& module = heap.module();
   if (!module.symbols || !module.symbols->find("_ZN2v88internal4Heap8ScavengeEv")) return std::nullopt;
@@ -25,7 +29,10 @@ std::optional<bool> scavenger_on_stack(const Heap& heap, const Thread& thread) {
     std::memcpy(&word, bytes.data() + at, 8);
     if (word < module.start.value() || word >= module.end.value()) continue;
     auto symbol = module.symbols->covering(module.link_time(Address(word)));
-    if (symbol && symbol->name.find("Scaveng") != std::string_view::npos) return true;
+    if (!symbol) continue;
+    for (std::string_view part : kMovingFunctions) {
+      if (symbol->name.find(part) != std::string_view::npos) return true;
+    }
   }
   return false;
 }

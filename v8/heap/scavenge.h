@@ -2,7 +2,8 @@
 //
 // A scavenge copies live objects of new space from from-space pages to to-space and old space, leaving a forwarding
 // address in the old place. While it runs, objects not yet copied exist only on from-space pages, which at all other
-// times hold nothing but leftovers. It is recognised by its functions on the stack of the isolate's thread, and
+// times hold nothing but leftovers. The same holds while a mark-compact collection evacuates new space, which is where
+// some versions run out of memory. It is recognised by its functions on the stack of the isolate's thread, and
 // believed when live objects still refer to from-space: a finished scavenge leaves no such reference.
 #pragma once
 

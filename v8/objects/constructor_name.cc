@@ -2,7 +2,7 @@
 
 namespace inquest::v8 {
 namespace {
-constexpr int kMaxPrototypes = 1024;
+constexpr int kMaxPrototypes = 8192;
 /// The first V8 in which a prototype's constructor comes before a @@toStringTag further up.
 constexpr V8Version kNearestPrototypeWins{10, 0};
 }
