@@ -32,7 +32,7 @@ endif()
 add_library(inquest_flags INTERFACE)
 target_include_directories(inquest_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(inquest_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  -fno-omit-frame-pointer -Wno-restrict -ffile-prefix-map=${PROJECT_SOURCE_DIR}/= $<$<BOOL:${INQUEST_WERROR}>:-Werror>)
+  -fno-omit-frame-pointer -ffile-prefix-map=${PROJECT_SOURCE_DIR}/= $<$<BOOL:${INQUEST_WERROR}>:-Werror>)
 # GCC 12 takes every `"text" + std::string` for an overlapping copy (GCC bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(inquest_flags INTERFACE -Wno-restrict)
