@@ -226,6 +226,22 @@ class Marker {
   std::vector<bool> map_seen_;
 };
 
+/// From 13.x on functions refer to their Code by a handle into the JSDispatchTable, which is native memory in a packed
+/// form. All Code objects are taken as live: that keeps a little dead code, and what its literals name.
+constexpr V8Version kDispatchTable{13, 0};
+
+void add_code_objects(const Heap& heap, std::vector<uint64_t>& roots) {
+  MapCache maps = heap.new_map_cache();
+  Walker walker = heap.new_walker(maps);
+  for (const Page& page : heap.pages().pages()) {
+    if (page.stale || page.space != Space::kTrusted) continue;
+    WalkStats stats;
+    walker.walk(page, heap.areas_of(page), stats, [&](uint64_t address, const MapInfo& map, uint64_t, const std::byte*) {
+      if (heap.types()[map.type].name == "Code") roots.push_back(address);
+    });
+  }
+}
+
 void run_markers(std::vector<std::unique_ptr<Marker>>& markers, SharedWork& work, const std::function<bool()>& cancelled) {
   work.reset();
   parallel_for(markers.size(), markers.size(), [&](size_t, size_t i) { markers[i]->run(cancelled); });
@@ -247,6 +263,7 @@ LivenessStats mark_live_objects(const Heap& heap, const std::function<bool()>& c
     scan_roots(heap, extents[i], markers[worker]->maps(), roots[worker], stats[worker]);
   });
   scan_registers(heap, roots[0]);
+  if (heap.layout().version >= kDispatchTable) add_code_objects(heap, roots[0]);
   for (size_t i = 0; i < workers; ++i) {
     for (uint64_t root : roots[i]) markers[i]->visit_root(root);
     roots[i] = {};

@@ -42,21 +42,25 @@ class StringTableRun {
   }
   void add_string(uint64_t address) {
     ++words_;
+    if (!strings_.empty() && strings_.back() < address) ++ascents_;
     strings_.push_back(address);
   }
   /// Ends the run: its strings become roots unless it was the table.
   void flush(std::vector<uint64_t>& roots, LivenessStats& stats) {
-    if (words_ >= kMinWords && strings_.size() >= kMinStrings && strings_.size() * 8 >= words_) {
+    bool hashed = ascents_ * 10 < strings_.size() * 9;  // sorted lists of strings are something else
+    if (words_ >= kMinWords && strings_.size() >= kMinStrings && strings_.size() * 8 >= words_ && hashed) {
       stats.string_table_words += strings_.size();
     } else {
       roots.insert(roots.end(), strings_.begin(), strings_.end());
     }
     strings_.clear();
     words_ = 0;
+    ascents_ = 0;
   }
 
  private:
   size_t words_ = 0;
+  size_t ascents_ = 0;
   std::vector<uint64_t> strings_;
 };
 

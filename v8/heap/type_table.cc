@@ -155,7 +155,7 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
     TypeInfo& info = table.types_[found->second];
     info.size = adjusted(rule, layout.version);
     info.body = rule.body;
-    info.backing_store = rule.backing_store;
+    info.backing_store |= rule.backing_store;  // several kinds of array share a type
   }
   for (const auto& [type, name] : constants.type_names()) {
     if (type < 0 || static_cast<size_t>(type) >= kTypes || is_string_type(layout, static_cast<uint16_t>(type))) continue;

@@ -5,7 +5,7 @@
 namespace inquest::v8 {
 
 uint64_t Walker::size_until_next_map(const std::byte* bytes, uint64_t available) {
-  uint64_t at = 16;
+  uint64_t at = 8;
   while (at + 8 <= available && !maps_.find(load(bytes + at))) at += 8;
   return std::min(at, available);
 }

@@ -80,7 +80,8 @@ void ObjectReader::for_each_dictionary_entry(uint64_t dictionary, bool global,
     if (!key_map) continue;
     Property property;
     if (global) {
-      property.key = field(key, 8);
+      // PropertyCell: name 8, details 16, value 24; in 7.4 details come before the name.
+      property.key = is_heap_object(field(key, 8)) ? field(key, 8) : field(key, 16);
       property.value = field(key, 24);
       const MapInfo* name_map = map_of(property.key);
       if (!name_map || (name_map->category != Category::kString && name_map->category != Category::kSymbol)) continue;
