@@ -127,7 +127,7 @@ void Heap::build_types(const Constants& constants) {
   for (size_t i = 0; i < roots.values.size(); ++i) {
     const std::string& name = root_names_.names()[i];
     if (!name.ends_with("_map") || !is_heap_object(roots.values[i])) continue;
-    const std::byte* bytes = pages_.bytes(roots.values[i] - 1, 16);
+    const std::byte* bytes = pages_.bytes(roots.values[i] - 1, 72);  // a map
     if (!bytes) continue;
     uint16_t type;
     std::memcpy(&type, bytes + layout_.map.instance_type, 2);

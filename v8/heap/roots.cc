@@ -7,6 +7,7 @@
 namespace inquest::v8 {
 namespace {
 
+constexpr uint64_t kMapBytes = 72;  // Map::kSize is 72 or 80
 constexpr size_t kMaxRoots = 4096;  // 1156 in 14.6
 /// Heap lies up to 0xf3c0 behind the isolate's start; the roots table is near that start.
 constexpr uint64_t kMaxHeapOffset = 0x18000;
@@ -72,7 +73,7 @@ bool is_map(const PageTable& pages, const Layout& layout, uint16_t map_type, uin
   if (!is_heap_object(word)) return false;
   auto map = pages.word(word - 1);
   if (!map || !is_heap_object(*map)) return false;
-  const std::byte* bytes = pages.bytes(*map - 1, 16);
+  const std::byte* bytes = pages.bytes(*map - 1, kMapBytes);
   if (!bytes) return false;
   uint16_t type;
   std::memcpy(&type, bytes + layout.map.instance_type, 2);

@@ -3,6 +3,8 @@
 namespace inquest::v8 {
 namespace {
 
+constexpr int kMaxFieldOffset = 64;  ///< the last word of a map, the largest object read by these offsets
+
 /// Overwrites built-in numbers with what the binary says and remembers what it does not say.
 class Resolver {
  public:
@@ -12,6 +14,7 @@ class Resolver {
   void field(T& out, const char* class_name, const char* name, const char* alias = nullptr) {
     auto value = constants_.field(class_name, name);
     if (!value && alias) value = constants_.field(class_name, alias);
+    if (value && (*value < 0 || *value > kMaxFieldOffset)) value.reset();
     set(out, value, std::string(class_name) + "::" + name);
   }
   template <class T>
