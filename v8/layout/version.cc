@@ -37,12 +37,11 @@ std::string version_from_text(const Target& target, const Module& module) {
     if (region.start < module.start || region.start >= module.end || region.available == 0) continue;
     auto bytes = target.memory().view(region.start, region.available);
     std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    size_t at = text.find(kMarker);
-    if (at == std::string_view::npos) continue;
-    std::string_view rest = text.substr(at + kMarker.size(), 40);
-    size_t end = rest.find_first_not_of("0123456789.");
-    std::string_view version = rest.substr(0, end);
-    if (looks_like_version(version)) return std::string(version);
+    for (size_t at = text.find(kMarker); at != std::string_view::npos; at = text.find(kMarker, at + 1)) {
+      std::string_view rest = text.substr(at + kMarker.size(), 40);
+      std::string_view version = rest.substr(0, rest.find_first_not_of("0123456789."));
+      if (looks_like_version(version)) return std::string(version);
+    }
   }
   return {};
 }
