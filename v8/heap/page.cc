@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kMaxAreaOffset = 0x8000;   ///< largest distance from chunk to area start seen: 0x3030
 constexpr uint64_t kMaxFlags = 1u << 27;      ///< highest flag in any version is bit 26
 constexpr uint64_t kMaxPageBytes = 1ull << 36;  ///< a large object of 64 GiB is nonsense
-constexpr uint64_t kHeaderBytes = 96;
+constexpr uint64_t kHeaderBytes = 104;      ///< up to and with the owner in 7.9
 
 uint64_t word_at(std::span<const std::byte> bytes, uint16_t offset) {
   uint64_t word;
@@ -201,26 +201,25 @@ void attach_data(const Target& target, Page& page) {
   // page whose tail alone is missing would need no copy, but a single representation keeps the walk simple. A large
   // object that is not in the dump must not make us allocate its size: what is missing at the end is cut off.
   page.copy = std::make_shared<std::vector<std::byte>>();
-  uint64_t present_end = 0;
+  uint64_t present = 0, present_end = 0;
   constexpr uint64_t kStep = 0x1000;
   for (uint64_t at = 0; at < size;) {
     auto piece = target.memory().view(page.area_start + at, size - at);
     if (piece.empty()) {
       uint64_t next = ((page.area_start.value() + at) & ~(kStep - 1)) + kStep - page.area_start.value();
-      next = std::min(next, size);
-      page.missing += next - at;
-      at = next;
+      at = std::min(next, size);
       if (at - present_end > 2 * kPageAlignment) break;  // nothing more of this page is here
       continue;
     }
     page.copy->resize(at + piece.size());
     std::memcpy(page.copy->data() + at, piece.data(), piece.size());
     at += piece.size();
+    present += piece.size();
     present_end = at;
   }
+  page.missing = size - present;
   if (page.copy->size() < size && size <= 4 * kPageAlignment) page.copy->resize(size);
   if (page.copy->size() < size) {
-    page.missing = size - present_end;
     page.area_end = page.area_start + page.copy->size() / 8 * 8;
   }
   page.data = page.copy->data();

@@ -36,8 +36,8 @@ class PageTable {
     if (keys_.empty()) return nullptr;
     uint64_t key = address / kBlock;
     for (size_t slot = slot_of(key);; slot = (slot + 1) & (keys_.size() - 1)) {
+      if (keys_[slot] == 0) return nullptr;  // also for the lowest addresses, whose key is 0
       if (keys_[slot] == key) return &pages_[values_[slot]];
-      if (keys_[slot] == 0) return nullptr;
     }
   }
 
