@@ -49,11 +49,13 @@ const char* to_string(v8::Reachability which) {
 
 std::vector<OptionSpec> selection_options(const char* default_sort) {
   using Kind = OptionSpec::Kind;
+  std::vector<std::string> keys = {"count", "size", "name"};
+  if (std::ranges::find(keys, default_sort) == keys.end()) keys.insert(keys.begin(), default_sort);
   return {
       {.long_name = "sort",
        .kind = Kind::kChoice,
        .value_name = "KEY",
-       .choices = {"count", "size", "name"},
+       .choices = std::move(keys),
        .default_value = default_sort,
        .help = "order of the rows; the largest is next to the prompt"},
       {.long_name = "top",
@@ -70,7 +72,9 @@ std::vector<OptionSpec> selection_options(const char* default_sort) {
 Result<Selection> Selection::from(const Args& args) {
   Selection selection;
   std::string sort = args.value("sort").value_or("count");
-  selection.sort = sort == "size" ? SortKey::kSize : sort == "name" ? SortKey::kName : SortKey::kCount;
+  if (sort == "size") selection.sort = SortKey::kSize;
+  if (sort == "name") selection.sort = SortKey::kName;
+  if (sort == "growth") selection.sort = SortKey::kGrowth;
   selection.top = args.number("top");
   selection.filter_text = args.value("filter").value_or("");
   if (!selection.filter_text.empty()) {

@@ -14,7 +14,8 @@
 
 namespace inquest::commands {
 
-enum class SortKey : uint8_t { kCount, kSize, kName };
+/// kGrowth is for differences: see suspicion.h.
+enum class SortKey : uint8_t { kCount, kSize, kName, kGrowth };
 
 /// --all and --dead, which exclude each other.
 std::vector<OptionSpec> reachability_options();

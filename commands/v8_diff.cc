@@ -11,6 +11,7 @@
 #include "commands/registry.h"
 #include "commands/saved_histogram.h"
 #include "commands/session.h"
+#include "commands/suspicion.h"
 #include "commands/text_escape.h"
 
 namespace inquest::commands {
@@ -45,8 +46,22 @@ struct Comparison {
   Order order = Order::kAssumed;
 };
 
+/// The most suspicious last: by the rank of suspicion.h, then by bytes.
+void sort_by_growth(std::vector<DiffRow>& rows) {
+  int64_t most = 0;
+  for (const DiffRow& row : rows) {
+    if (origin_of(row.type) != TypeOrigin::kEngine) most = std::max(most, row.count_delta());
+  }
+  auto key = [most](const DiffRow& row) {
+    int rank = rank_of_growth(origin_of(row.type), row.count_delta(), most);
+    return std::make_tuple(rank, row.size_delta(), row.count_delta(), std::string_view(row.type));
+  };
+  std::ranges::sort(rows, [key](const DiffRow& a, const DiffRow& b) { return key(a) < key(b); });
+}
+
 /// The most growing last.
 void sort_rows(std::vector<DiffRow>& rows, SortKey key) {
+  if (key == SortKey::kGrowth) return sort_by_growth(rows);
   std::ranges::sort(rows, [key](const DiffRow& a, const DiffRow& b) {
     if (key == SortKey::kName) return a.type < b.type;
     auto a_count = a.count_delta(), a_size = a.size_delta(), b_count = b.count_delta(), b_size = b.size_delta();
@@ -173,7 +188,7 @@ class Diff : public Command {
     Comparison comparison = put_in_order(std::move(here).value(), std::move(other).value(), args, report);
     std::vector<DiffRow> rows = compare(comparison, *selection);
     DiffRow total = add_up(rows);
-    sort_rows(rows, selection->sort == SortKey::kName ? SortKey::kSize : selection->sort);
+    sort_rows(rows, selection->sort == SortKey::kName ? SortKey::kGrowth : selection->sort);
     keep_top(rows, *selection, report);
     if (selection->sort == SortKey::kName) sort_rows(rows, SortKey::kName);
     report.body = std::make_unique<DiffBody>(std::move(rows), std::move(total), comparison, which, selection->sort);
@@ -286,10 +301,11 @@ std::unique_ptr<const Command> make_v8_diff() {
       .summary = "what grew between two cores",
       .description =
           "Compares the histograms of this core and OTHER, which is a core or a file saved with `v8 findjsobjects "
-          "--json`. Whichever was written first counts as before; a note says which. The type that grew most is last. "
-          "Isolates are added up.",
+          "--json`. Whichever was written first counts as before; a note says which. The most suspicious growth is last: "
+          "types of the program before built-in types that grew about as often, which mostly are what they hold, and "
+          "V8's own structures after all others; within that by bytes. Isolates are added up.",
       .positionals = {{.name = "OTHER", .help = "a core, or a saved histogram", .is_file = true}},
-      .examples = {{"v8 diff core.yesterday", "what grew since yesterday, in bytes"},
+      .examples = {{"v8 diff core.yesterday", "what grew since yesterday, suspects last"},
                    {"v8 diff --sort count --top 10 before.json", "the ten types with most new instances"}},
   };
   spec.options = {
@@ -299,7 +315,7 @@ std::unique_ptr<const Command> make_v8_diff() {
        .help = "take OTHER as the older one, whatever the times say"},
   };
   for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
-  for (auto& option : selection_options("size")) spec.options.push_back(std::move(option));
+  for (auto& option : selection_options("growth")) spec.options.push_back(std::move(option));
   return std::make_unique<Diff>(std::move(spec));
 }
 
