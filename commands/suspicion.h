@@ -9,9 +9,9 @@ namespace inquest::commands {
 /// Who makes objects of a type: the program's own constructors, the language's and Node's containers, or the engine.
 /// Ordered by how much a growth of that type says.
 enum class TypeOrigin : uint8_t {
-  kEngine,    ///< "system / DescriptorArray", "(String)": what objects are made of
-  kBuiltin,   ///< Object, Array, Map, Function ...: mostly what the program's objects hold
-  kProgram,   ///< anything else
+  kEngine,   ///< "system / DescriptorArray", "(String)": what objects are made of
+  kBuiltin,  ///< Object, Array, Map, Function ...: mostly what the program's objects hold
+  kProgram,  ///< anything else
 };
 TypeOrigin origin_of(std::string_view type);
 

@@ -301,7 +301,8 @@ std::unique_ptr<const Command> make_v8_diff() {
       .summary = "what grew between two cores",
       .description =
           "Compares the histograms of this core and OTHER, which is a core or a file saved with `v8 findjsobjects "
-          "--json`. Whichever was written first counts as before; a note says which. The most suspicious growth is last: "
+          "--json`. Whichever was written first counts as before; a note says which. The most suspicious growth is "
+          "last: "
           "types of the program before built-in types that grew about as often, which mostly are what they hold, and "
           "V8's own structures after all others; within that by bytes. Isolates are added up.",
       .positionals = {{.name = "OTHER", .help = "a core, or a saved histogram", .is_file = true}},

@@ -215,7 +215,8 @@ class Info : public Command {
         report.warn("the heap could not be walked: " + walked.error().line());
         report.incomplete = true;
       } else if (!*walked) {
-        report.note("the heap is large and was not walked, so bytes not parsed are unknown; `v8 info --walk` reads it all");
+        report.note(
+            "the heap is large and was not walked, so bytes not parsed are unknown; `v8 info --walk` reads it all");
       }
     }
     report.body = std::make_unique<InfoBody>((*runtime)->info(), session.target().facts());

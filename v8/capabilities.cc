@@ -23,9 +23,11 @@ std::vector<Capability> describe_capabilities(const Heap& heap, const HeapTotals
   report.push_back({"heap pages", State::kWorks, from.page_layout, ""});
   const Roots& roots = heap.isolates().front().roots;
   report.push_back({"roots by name", State::kWorks,
-                    fmt::format("{} names by {}; {} of {} maps in place", heap.root_names().size(), heap.root_names().source(),
-                                roots.maps_found, roots.maps_expected), ""});
-  report.push_back({"isolates and threads", from.threads.starts_with("0 of") ? State::kLimited : State::kWorks, from.threads, ""});
+                    fmt::format("{} names by {}; {} of {} maps in place", heap.root_names().size(),
+                                heap.root_names().source(), roots.maps_found, roots.maps_expected),
+                    ""});
+  report.push_back(
+      {"isolates and threads", from.threads.starts_with("0 of") ? State::kLimited : State::kWorks, from.threads, ""});
   report.push_back({"free space unit", State::kWorks, from.free_space_unit, ""});
   report.push_back({"feedback vectors", State::kWorks, from.feedback_vector, ""});
   WalkStats stats = totals ? totals->sum() : from.validation;

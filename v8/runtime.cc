@@ -172,13 +172,19 @@ void RuntimeImpl::refresh_info() {
 std::vector<Runtime::Note> RuntimeImpl::notes() const {
   std::vector<Note> notes;
   if (!heap_->layout().exact) {
-    notes.push_back({false, fmt::format("V8 {} is not among the measured versions; the layout of the nearest one is used and was validated "
-                                        "on {} pages.", info_.v8_version, heap_->provenance().validated_pages)});
+    notes.push_back(
+        {false, fmt::format(
+                    "V8 {} is not among the measured versions; the layout of the nearest one is used and was validated "
+                    "on {} pages.",
+                    info_.v8_version, heap_->provenance().validated_pages)});
   }
   for (const Isolate& isolate : heap_->isolates()) {
     if (!isolate.scavenging) continue;
-    notes.push_back({false, fmt::format("Isolate {} died in the middle of a scavenge: objects not yet copied were read from from-space; "
-                                        "--all may count some that were already dead.", isolate.index)});
+    notes.push_back(
+        {false,
+         fmt::format("Isolate {} died in the middle of a scavenge: objects not yet copied were read from from-space; "
+                     "--all may count some that were already dead.",
+                     isolate.index)});
   }
   uint64_t missing = 0, pages = 0;
   for (const Page& page : heap_->pages().pages()) {
@@ -189,14 +195,17 @@ std::vector<Runtime::Note> RuntimeImpl::notes() const {
   // The unreadable bodies of holes (14.4 and later) are missing from every dump and mean nothing.
   uint64_t holes = heap_->layout().version >= V8Version{14, 4} ? 32 * 0x10000ull : 0;
   if (missing > holes) {
-    notes.push_back({true, fmt::format("{} bytes on {} heap pages are not in the core and were not seen.", missing, pages)});
+    notes.push_back(
+        {true, fmt::format("{} bytes on {} heap pages are not in the core and were not seen.", missing, pages)});
   }
   if (indexed_ && totals_.sum().not_parsed > 0) {
     uint64_t area = 0;
     for (const Page& page : heap_->pages().pages()) area += page.stale ? 0 : page.area_size();
-    double percent = 100.0 * static_cast<double>(totals_.sum().not_parsed) / static_cast<double>(std::max<uint64_t>(area, 1));
-    notes.push_back({percent > 0.1, fmt::format("{} bytes of {} ({:.3f} %) could not be read as objects and are not counted.",
-                                                totals_.sum().not_parsed, area, percent)});
+    double percent =
+        100.0 * static_cast<double>(totals_.sum().not_parsed) / static_cast<double>(std::max<uint64_t>(area, 1));
+    notes.push_back(
+        {percent > 0.1, fmt::format("{} bytes of {} ({:.3f} %) could not be read as objects and are not counted.",
+                                    totals_.sum().not_parsed, area, percent)});
   }
   return notes;
 }

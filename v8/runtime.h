@@ -19,33 +19,33 @@ namespace inquest::v8 {
 /// One line of the capability report: a fact or ability, how it was obtained, whether it can be relied on.
 struct Capability {
   enum class State : uint8_t { kWorks, kLimited, kMissing };
-  std::string name;    ///< "object walk", "constructor names", "liveness", ...
+  std::string name;  ///< "object walk", "constructor names", "liveness", ...
   State state = State::kWorks;
   std::string source;  ///< "v8dbg", "table 12.4", "calibrated: 412 of 412 root maps", ...
   std::string detail;  ///< why it is limited or missing; may be empty
 };
 
 struct SpaceInfo {
-  std::string name;           ///< V8's name: new_space, old_space, code_space, trusted_space, read_only_space, ...
+  std::string name;  ///< V8's name: new_space, old_space, code_space, trusted_space, read_only_space, ...
   uint64_t pages = 0;
-  uint64_t committed = 0;     ///< bytes of all its pages
-  uint64_t area = 0;          ///< bytes in which objects can lie
-  uint64_t walked = 0;        ///< bytes of the area that have been walked so far
-  uint64_t not_parsed = 0;    ///< of these, bytes that could not be read as objects
+  uint64_t committed = 0;   ///< bytes of all its pages
+  uint64_t area = 0;        ///< bytes in which objects can lie
+  uint64_t walked = 0;      ///< bytes of the area that have been walked so far
+  uint64_t not_parsed = 0;  ///< of these, bytes that could not be read as objects
 };
 
 struct IsolateInfo {
-  uint32_t index = 0;         ///< 0 is the main thread's
+  uint32_t index = 0;  ///< 0 is the main thread's
   Address address;
   std::vector<uint64_t> threads;  ///< ids of the threads it was current on, may be empty
   std::vector<SpaceInfo> spaces;
 };
 
 struct RuntimeInfo {
-  std::string node_version;   ///< "22.23.3", empty when unknown
-  std::string v8_version;     ///< "12.4.254.21", empty when unknown
-  std::string module;         ///< file that holds V8: the node program or libnode
-  std::string layout;         ///< the layout table used, and whether it is exact or a neighbour's
+  std::string node_version;  ///< "22.23.3", empty when unknown
+  std::string v8_version;    ///< "12.4.254.21", empty when unknown
+  std::string module;        ///< file that holds V8: the node program or libnode
+  std::string layout;        ///< the layout table used, and whether it is exact or a neighbour's
   std::vector<IsolateInfo> isolates;
   std::vector<SpaceInfo> shared_spaces;  ///< the read-only heap that isolates share
   std::vector<Capability> capabilities;
@@ -55,15 +55,15 @@ struct RuntimeInfo {
 enum class Reachability : uint8_t { kLive, kAll, kDead };
 
 struct CensusRow {
-  std::string type;           ///< constructor name by V8's rule, "(String)", "(Array)" ..., see docs/histogram.md
+  std::string type;  ///< constructor name by V8's rule, "(String)", "(Array)" ..., see docs/histogram.md
   uint32_t isolate = 0;
   uint64_t count = 0;
-  uint64_t size = 0;          ///< bytes: the objects and the backing stores only they own
-  uint64_t self_size = 0;     ///< bytes: the objects alone, as V8 counts them
-  Address sample;             ///< tagged address of one instance (the lowest)
+  uint64_t size = 0;       ///< bytes: the objects and the backing stores only they own
+  uint64_t self_size = 0;  ///< bytes: the objects alone, as V8 counts them
+  Address sample;          ///< tagged address of one instance (the lowest)
   // Filled when grouped by shape only.
-  uint32_t properties = 0;    ///< named properties of each instance
-  uint64_t elements = 0;      ///< indexed elements of each instance (array length)
+  uint32_t properties = 0;                  ///< named properties of each instance
+  uint64_t elements = 0;                    ///< indexed elements of each instance (array length)
   std::vector<std::string> property_names;  ///< in definition order
 };
 
@@ -80,7 +80,7 @@ struct Census {
 };
 
 struct Instance {
-  Address address;            ///< tagged
+  Address address;  ///< tagged
   uint32_t isolate = 0;
   uint64_t size = 0;
   uint64_t self_size = 0;
@@ -88,8 +88,8 @@ struct Instance {
 
 struct InstanceOptions {
   Reachability which = Reachability::kLive;
-  uint64_t skip = 0;          ///< instances to pass over, by address
-  uint64_t limit = 0;         ///< 0: all
+  uint64_t skip = 0;   ///< instances to pass over, by address
+  uint64_t limit = 0;  ///< 0: all
 };
 
 struct Instances {
@@ -126,7 +126,8 @@ class Runtime {
   virtual void set_progress(Progress progress) = 0;
 };
 
-/// Finds V8 in the process and calibrates its layout; an error says why this is not a Node.js process or cannot be used.
+/// Finds V8 in the process and calibrates its layout; an error says why this is not a Node.js process or cannot be
+/// used.
 Result<std::unique_ptr<Runtime>> open_runtime(const Target& target);
 
 }  // namespace inquest::v8

@@ -38,9 +38,9 @@ struct MemoryRegion {
   bool readable = false;
   bool writable = false;
   bool executable = false;
-  bool from_file = false;     ///< the bytes come from the mapped file, not from the core
-  std::string path;           ///< mapped file as the process knew it, empty for anonymous memory
-  uint64_t file_offset = 0;   ///< of `start` in that file
+  bool from_file = false;                       ///< the bytes come from the mapped file, not from the core
+  std::string path;                             ///< mapped file as the process knew it, empty for anonymous memory
+  uint64_t file_offset = 0;                     ///< of `start` in that file
   FaultCause missing = FaultCause::kNotInDump;  ///< why bytes from `available` on cannot be had
 
   Address end() const { return start + size; }

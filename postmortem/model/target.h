@@ -17,22 +17,22 @@ namespace inquest {
 
 /// An ELF file mapped into the process.
 struct Module {
-  std::string path;          ///< as the process knew it, " (deleted)" stripped
-  std::string file;          ///< the file used on this machine; empty when none was accepted
-  std::string build_id;      ///< lower-case hex, from the core where it has the page, else from the file
-  Address start;             ///< lowest mapped address
-  Address end;               ///< past the highest mapped address
-  uint64_t bias = 0;         ///< run-time address = link-time address + bias
+  std::string path;            ///< as the process knew it, " (deleted)" stripped
+  std::string file;            ///< the file used on this machine; empty when none was accepted
+  std::string build_id;        ///< lower-case hex, from the core where it has the page, else from the file
+  Address start;               ///< lowest mapped address
+  Address end;                 ///< past the highest mapped address
+  uint64_t bias = 0;           ///< run-time address = link-time address + bias
   bool is_executable = false;  ///< the main program
-  /// A further mapping of part of a file that another module is the load of (V8 maps its embedded builtins a second time
-  /// near its code range). File and symbols are the same and hold with this bias; there is no TLS.
+  /// A further mapping of part of a file that another module is the load of (V8 maps its embedded builtins a second
+  /// time near its code range). File and symbols are the same and hold with this bias; there is no TLS.
   bool is_copy = false;
   /// Why `file` is empty (kFileMissing, kFileMismatch), with every path tried.
   std::optional<FaultCause> missing;
   std::vector<std::string> tried;
   std::shared_ptr<const SymbolSource> symbols;  ///< null when there is neither file nor debug file
-  uint64_t tls_image_size = 0;   ///< PT_TLS p_memsz; 0 when the module has no TLS
-  uint64_t tls_alignment = 1;    ///< PT_TLS p_align
+  uint64_t tls_image_size = 0;                  ///< PT_TLS p_memsz; 0 when the module has no TLS
+  uint64_t tls_alignment = 1;                   ///< PT_TLS p_align
 
   Address runtime(uint64_t link_time) const { return Address(link_time + bias); }
   uint64_t link_time(Address runtime_address) const { return runtime_address.value() - bias; }
@@ -40,7 +40,25 @@ struct Module {
 
 /// General-purpose registers of x86-64 in DWARF order, plus segment bases (System V ABI, table 3.36).
 struct Registers {
-  enum Index : uint8_t { kRax, kRdx, kRcx, kRbx, kRsi, kRdi, kRbp, kRsp, kR8, kR9, kR10, kR11, kR12, kR13, kR14, kR15, kRip };
+  enum Index : uint8_t {
+    kRax,
+    kRdx,
+    kRcx,
+    kRbx,
+    kRsi,
+    kRdi,
+    kRbp,
+    kRsp,
+    kR8,
+    kR9,
+    kR10,
+    kR11,
+    kR12,
+    kR13,
+    kR14,
+    kR15,
+    kRip
+  };
   static constexpr size_t kCount = 17;
   std::array<uint64_t, kCount> gpr{};
   uint64_t rflags = 0;
@@ -54,23 +72,23 @@ struct Registers {
 
 struct Thread {
   uint64_t tid = 0;
-  std::string name;       ///< empty when the core does not say
-  int signal = 0;         ///< signal this thread was stopped by, 0 when none is recorded
+  std::string name;  ///< empty when the core does not say
+  int signal = 0;    ///< signal this thread was stopped by, 0 when none is recorded
   Registers registers;
 };
 
 /// NT_PRPSINFO, NT_SIGINFO, NT_AUXV and the file's own age.
 struct ProcessFacts {
   uint64_t pid = 0;
-  std::string command;        ///< pr_fname
-  std::string arguments;      ///< pr_psargs, cut by the kernel at 80 bytes
+  std::string command;    ///< pr_fname
+  std::string arguments;  ///< pr_psargs, cut by the kernel at 80 bytes
   int signal = 0;
   int signal_code = 0;
   std::optional<Address> fault_address;  ///< si_addr, for signals that have one
-  std::string core_path;      ///< empty for a live process
-  uint64_t core_size = 0;     ///< bytes of the (uncompressed) core file
-  int64_t core_time = 0;      ///< modification time of the core, seconds since 1970; 0 when unknown
-  uint64_t truncated_bytes = 0;  ///< how many bytes the program headers promise beyond the end of the file
+  std::string core_path;                 ///< empty for a live process
+  uint64_t core_size = 0;                ///< bytes of the (uncompressed) core file
+  int64_t core_time = 0;                 ///< modification time of the core, seconds since 1970; 0 when unknown
+  uint64_t truncated_bytes = 0;          ///< how many bytes the program headers promise beyond the end of the file
 };
 
 class Target {
@@ -86,7 +104,8 @@ class Target {
 
   /// The run-time address of a thread-local variable of the main program or an initially loaded library
   /// (variant II, System V ABI "ELF Handling For Thread-Local Storage"), or nothing when it cannot be known.
-  virtual std::optional<Address> tls_address(const Thread& thread, const Module& module, const Symbol& symbol) const = 0;
+  virtual std::optional<Address> tls_address(const Thread& thread, const Module& module,
+                                             const Symbol& symbol) const = 0;
 };
 
 }  // namespace inquest

@@ -9,7 +9,7 @@ namespace inquest::v8 {
 namespace {
 
 constexpr size_t kEnoughVotes = 200;
-constexpr size_t kMaxPages = 64;         // where votes are rare
+constexpr size_t kMaxPages = 64;        // where votes are rare
 constexpr size_t kMaxSilentPages = 96;  // where there are none at all: then the question hardly matters
 
 uint64_t load64(const std::byte* bytes) {
@@ -67,8 +67,8 @@ std::string vote_free_space_unit(const Heap& heap, MapCache& maps, SizeCalibrati
   });
   bool words = votes[1] != votes[0] ? votes[1] > votes[0] : heap.layout().version >= V8Version{13, 6, 233, 17};
   calibration.free_space_unit = kUnits[words ? 1 : 0];
-  return std::string(calibration.free_space_unit == 8 ? "words" : "bytes") + ", voted " + std::to_string(votes[0]) + " : " +
-         std::to_string(votes[1]);
+  return std::string(calibration.free_space_unit == 8 ? "words" : "bytes") + ", voted " + std::to_string(votes[0]) +
+         " : " + std::to_string(votes[1]);
 }
 
 std::string vote_feedback_vector(const Heap& heap, MapCache& maps, SizeCalibration& calibration) {

@@ -17,7 +17,8 @@ std::string vote_free_space_unit(const Heap& heap, MapCache& maps, SizeCalibrati
 /// FeedbackVector: where its length lies and how long its header is.
 std::string vote_feedback_vector(const Heap& heap, MapCache& maps, SizeCalibration& calibration);
 
-/// Map::instance_descriptors: 48 in V8 7.4, 40 since; decided by where the maps among the roots keep a descriptor array.
+/// Map::instance_descriptors: 48 in V8 7.4, 40 since; decided by where the maps among the roots keep a descriptor
+/// array.
 uint16_t vote_map_descriptors(const Heap& heap);
 
 }  // namespace inquest::v8

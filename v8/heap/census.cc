@@ -20,9 +20,9 @@ void ignore_store(const MapInfo&, uint64_t) {}
 struct Tally {
   uint64_t count = 0;
   uint64_t self_size = 0;
-  uint64_t owned = 0;         ///< bytes of backing stores these objects own
+  uint64_t owned = 0;            ///< bytes of backing stores these objects own
   uint64_t owned_by_others = 0;  ///< bytes of these objects that are counted with their owner
-  uint64_t sample = 0;        ///< lowest tagged address
+  uint64_t sample = 0;           ///< lowest tagged address
 
   void add(uint64_t address, uint64_t size, uint64_t stores) {
     ++count;
@@ -144,7 +144,7 @@ class Counter {
   BackingStores stores_;
   ObjectReader objects_;
   std::vector<ConstructorNames> names_;
-  std::vector<std::vector<Tally>> by_map_;  ///< [isolate][map index]
+  std::vector<std::vector<Tally>> by_map_;                        ///< [isolate][map index]
   std::vector<std::unordered_map<uint64_t, Tally>> by_elements_;  ///< [isolate][map index << 32 | elements], by shape
   std::vector<uint8_t> per_object_;
   Rows by_key_;
@@ -214,8 +214,9 @@ HeapTotals index_heap(const Heap& heap, const WalkProgress& progress) {
   for (size_t i = 0; i < workers; ++i) maps.push_back(std::make_unique<MapCache>(heap.new_map_cache()));
   for_each_page(heap, workers, progress, [&](size_t worker, const Page& page) {
     Walker walker = heap.new_walker(*maps[worker]);
-    walker.walk(page, heap.areas_of(page), stats_of(totals[worker], page),
-                [&](uint64_t address, const MapInfo&, uint64_t, const std::byte*) { ObjectIndex::set_start(page, address); });
+    walker.walk(
+        page, heap.areas_of(page), stats_of(totals[worker], page),
+        [&](uint64_t address, const MapInfo&, uint64_t, const std::byte*) { ObjectIndex::set_start(page, address); });
   });
   HeapTotals sum(heap.isolates().size());
   for (const HeapTotals& one : totals) sum.add(one);
@@ -259,10 +260,13 @@ std::vector<Instance> find_instances(const Heap& heap, std::string_view type, Re
                   Match& match = of_map[map.index];
                   const ConstructorNames& naming = names[page.isolate];
                   if (match == Match::kUnknown) {
-                    if (naming.depends_on_object(map)) match = Match::kPerObject;
-                    else match = naming.name(map, 0) == type ? Match::kYes : Match::kNo;
+                    if (naming.depends_on_object(map))
+                      match = Match::kPerObject;
+                    else
+                      match = naming.name(map, 0) == type ? Match::kYes : Match::kNo;
                   }
-                  bool yes = match == Match::kYes || (match == Match::kPerObject && naming.name(map, address + 1) == type);
+                  bool yes =
+                      match == Match::kYes || (match == Match::kPerObject && naming.name(map, address + 1) == type);
                   if (!yes) return;
                   uint64_t owned = map.has_properties ? stores.owned(bytes, ignore_store) : 0;
                   found.push_back({Address(address + 1), page.isolate, size + owned, size});

@@ -28,7 +28,8 @@ HeapTotals index_heap(const Heap& heap, const WalkProgress& progress);
 
 /// Counts objects. They must have been marked unless `which` is kAll. With `index`, the same walk fills the start bits
 /// and adds to the totals, as index_heap does.
-Census take_census(const Heap& heap, const CensusOptions& options, const WalkProgress& progress, HeapTotals* index = nullptr);
+Census take_census(const Heap& heap, const CensusOptions& options, const WalkProgress& progress,
+                   HeapTotals* index = nullptr);
 
 /// The objects with one type name, by address.
 std::vector<Instance> find_instances(const Heap& heap, std::string_view type, Reachability which);

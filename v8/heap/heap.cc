@@ -112,7 +112,8 @@ void Heap::assign_threads() {
     if (!isolates_[i].threads.empty()) ++told;
     if (isolates_[i].address.is_null() && before) isolates_[i].address = isolates_[i].roots.table - *before;
   }
-  provenance_.threads = std::to_string(told) + " of " + std::to_string(isolates_.size()) + " isolates found in thread-local storage";
+  provenance_.threads =
+      std::to_string(told) + " of " + std::to_string(isolates_.size()) + " isolates found in thread-local storage";
   std::map<Address, uint32_t> by_heap;
   for (const Isolate& isolate : isolates_) by_heap.emplace(isolate.heap, isolate.index);
   for (Page& page : pages_.pages()) {
@@ -168,7 +169,8 @@ void Heap::validate() {
     bool wanted = page.space == Space::kReadOnly || (page.space == Space::kOld && !old_done);
     if (!wanted || page.stale) continue;
     if (page.space == Space::kOld) old_done = true;
-    walker.walk(page, areas_of(page), provenance_.validation, [](uint64_t, const MapInfo&, uint64_t, const std::byte*) {});
+    walker.walk(page, areas_of(page), provenance_.validation,
+                [](uint64_t, const MapInfo&, uint64_t, const std::byte*) {});
     ++provenance_.validated_pages;
   }
 }

@@ -36,7 +36,7 @@ struct Provenance {
   std::string feedback_vector;
   std::string threads;
   size_t v8dbg_constants = 0;
-  WalkStats validation;   ///< of the pages walked when opening
+  WalkStats validation;  ///< of the pages walked when opening
   size_t validated_pages = 0;
 };
 

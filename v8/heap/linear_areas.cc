@@ -10,14 +10,15 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr uint64_t kSpaceObjectBytes = 0x600;  ///< largest space object (NewSpace of 7.x) with some room
+constexpr uint64_t kSpaceObjectBytes = 0x600;           ///< largest space object (NewSpace of 7.x) with some room
 constexpr uint64_t kMaxAreaBytes = 2 * kPageAlignment;  ///< one regular page (512 KiB in 7.4)
-constexpr uint64_t kBeforeSemiSpace = 0x300;   ///< from NewSpace's start to its second SemiSpace
-constexpr uint64_t kAllocatorBytes = 0x100;    ///< MainAllocator with its LinearAllocationArea
+constexpr uint64_t kBeforeSemiSpace = 0x300;            ///< from NewSpace's start to its second SemiSpace
+constexpr uint64_t kAllocatorBytes = 0x100;             ///< MainAllocator with its LinearAllocationArea
 
 class AreaFinder {
  public:
-  AreaFinder(const Target& target, const PageTable& pages) : target_(target), pages_(pages), best_(pages.pages().size()) {}
+  AreaFinder(const Target& target, const PageTable& pages)
+      : target_(target), pages_(pages), best_(pages.pages().size()) {}
 
   void scan(NativeRange range) {
     auto bytes = target_.memory().view(range.start, range.size);
@@ -88,7 +89,8 @@ std::optional<uint64_t> find_list_node(const Target& target, const std::vector<P
       if (back && *back == page.header.value()) ++votes[at];
     }
   }
-  auto best = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  auto best =
+      std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return best == votes.end() ? std::nullopt : std::optional(best->first);
 }
 

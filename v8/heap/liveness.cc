@@ -64,7 +64,8 @@ class SharedWork {
 /// objects are on their way to the cache when they are looked at.
 class Marker {
  public:
-  Marker(const Heap& heap, SharedWork& work) : heap_(heap), work_(work), maps_(heap.new_map_cache()), walker_(heap.new_walker(maps_)) {}
+  Marker(const Heap& heap, SharedWork& work)
+      : heap_(heap), work_(work), maps_(heap.new_map_cache()), walker_(heap.new_walker(maps_)) {}
 
   MapCache& maps() { return maps_; }
   std::vector<uint64_t>& stack() { return stack_; }
@@ -236,13 +237,15 @@ void add_code_objects(const Heap& heap, std::vector<uint64_t>& roots) {
   for (const Page& page : heap.pages().pages()) {
     if (page.stale || page.space != Space::kTrusted) continue;
     WalkStats stats;
-    walker.walk(page, heap.areas_of(page), stats, [&](uint64_t address, const MapInfo& map, uint64_t, const std::byte*) {
-      if (heap.types()[map.type].name == "Code") roots.push_back(address);
-    });
+    walker.walk(page, heap.areas_of(page), stats,
+                [&](uint64_t address, const MapInfo& map, uint64_t, const std::byte*) {
+                  if (heap.types()[map.type].name == "Code") roots.push_back(address);
+                });
   }
 }
 
-void run_markers(std::vector<std::unique_ptr<Marker>>& markers, SharedWork& work, const std::function<bool()>& cancelled) {
+void run_markers(std::vector<std::unique_ptr<Marker>>& markers, SharedWork& work,
+                 const std::function<bool()>& cancelled) {
   work.reset();
   parallel_for(markers.size(), markers.size(), [&](size_t, size_t i) { markers[i]->run(cancelled); });
 }

@@ -50,7 +50,8 @@ void MapCache::decode(uint64_t map, MapInfo& info) const {
   } else if (info.instance_size == 0 && info.rule == SizeRule::kInstanceSize) {
     info.rule = SizeRule::kUntilNextMap;
   }
-  info.has_properties = info.category == Category::kReceiver && info.type != types_.js_proxy && info.instance_size >= 24;
+  info.has_properties =
+      info.category == Category::kReceiver && info.type != types_.js_proxy && info.instance_size >= 24;
 }
 
 const MapInfo* MapCache::find_slow(uint64_t word, Entry& entry) {

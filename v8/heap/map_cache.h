@@ -21,7 +21,7 @@ struct MapInfo {
   Body body = Body::kTagged;
   Category category = Category::kInternal;
   bool backing_store = false;
-  bool has_properties = false; ///< a JSObject: word 1 is properties or hash, word 2 elements
+  bool has_properties = false;  ///< a JSObject: word 1 is properties or hash, word 2 elements
   uint32_t bit_field3 = 0;
   uint8_t bit_field2 = 0;
   uint8_t inobject_start = 0;  ///< words

@@ -37,7 +37,8 @@ class ObjectIndex {
   /// Whether an object starts at `address`, which lies in the page's first block.
   static bool is_start(const Page& page, uint64_t address) {
     uint64_t slot = (address - page.area_start.value()) / 8;
-    if (address < page.area_start.value() || address >= page.area_end.value() || (page.large && slot != 0)) return false;
+    if (address < page.area_start.value() || address >= page.area_end.value() || (page.large && slot != 0))
+      return false;
     return page.bits[slot / 64 * 2] >> (slot % 64) & 1;
   }
   static bool is_marked(const Page& page, uint64_t address) {

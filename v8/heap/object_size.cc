@@ -63,8 +63,10 @@ uint64_t ObjectSizer::variable_size(const MapInfo& map, const std::byte* bytes, 
     case SizeRule::kArray40: return 40 + 8 * smi_length(bytes, 8);
     case SizeRule::kBytes16: return round_up(16 + smi_length(bytes, 8), 8);
     case SizeRule::kBytecodeArray: return round_up(layout_.table.bytecode_array_header + smi_length(bytes, 8), 8);
-    case SizeRule::kSeqOneByte: return round_up(layout_.string.chars + uint64_t{load<uint32_t>(bytes, layout_.string.length)}, 8);
-    case SizeRule::kSeqTwoByte: return round_up(layout_.string.chars + 2 * uint64_t{load<uint32_t>(bytes, layout_.string.length)}, 8);
+    case SizeRule::kSeqOneByte:
+      return round_up(layout_.string.chars + uint64_t{load<uint32_t>(bytes, layout_.string.length)}, 8);
+    case SizeRule::kSeqTwoByte:
+      return round_up(layout_.string.chars + 2 * uint64_t{load<uint32_t>(bytes, layout_.string.length)}, 8);
     case SizeRule::kBigInt: return 16 + 8 * uint64_t{(load<uint32_t>(bytes, 8) >> 1) & 0x3fffffff};
     case SizeRule::kPropertyArray: return 16 + 8 * (smi_length(bytes, 8) & 0x3ff);
     case SizeRule::kFeedbackMetadata: {
@@ -75,9 +77,12 @@ uint64_t ObjectSizer::variable_size(const MapInfo& map, const std::byte* bytes, 
     }
     case SizeRule::kFeedbackVector:
       if (available < 48) return 0;
-      return calibration_.feedback_vector_header + 8 * uint64_t{load<uint32_t>(bytes, calibration_.feedback_vector_length)};
-    case SizeRule::kDescriptorArray: return layout_.table.descriptor_array_header + 24 * uint64_t{load<uint16_t>(bytes, 8)};
-    case SizeRule::kPreparseData: return round_up(16 + uint64_t{load<uint32_t>(bytes, 8)}, 8) + 8 * uint64_t{load<uint32_t>(bytes, 12)};
+      return calibration_.feedback_vector_header +
+             8 * uint64_t{load<uint32_t>(bytes, calibration_.feedback_vector_length)};
+    case SizeRule::kDescriptorArray:
+      return layout_.table.descriptor_array_header + 24 * uint64_t{load<uint16_t>(bytes, 8)};
+    case SizeRule::kPreparseData:
+      return round_up(16 + uint64_t{load<uint32_t>(bytes, 8)}, 8) + 8 * uint64_t{load<uint32_t>(bytes, 12)};
     case SizeRule::kCoverageInfo: return 16 + 16 * uint64_t{load<uint32_t>(bytes, 8)};
     case SizeRule::kFreeSpace: return smi_length(bytes, 8) * calibration_.free_space_unit;
     case SizeRule::kCode: return code_size(bytes, available);

@@ -26,7 +26,8 @@ const Page* object_page(const Heap& heap, uint64_t address) {
   const Page* page = heap.pages().page_of(address);
   if (!page || page->stale) return nullptr;
   // On from-space pages of a running scavenge the marker follows forwarding addresses.
-  return ObjectIndex::is_start(*page, address) || (page->from_space && page->contains(Address(address))) ? page : nullptr;
+  return ObjectIndex::is_start(*page, address) || (page->from_space && page->contains(Address(address))) ? page
+                                                                                                         : nullptr;
 }
 
 /// V8 9.x and later keep internalised strings in a table outside the heap (src/objects/string-table.cc): an array of
@@ -73,7 +74,8 @@ std::vector<DataExtent> native_extents(const Heap& heap) {
   std::vector<DataExtent> pieces;
   const std::vector<Page>& pages = heap.pages().pages();
   auto add = [&](uint64_t from, uint64_t to) {
-    for (uint64_t at = from; at < to; at += kPieceBytes) pieces.push_back({Address(at), std::min(kPieceBytes, to - at)});
+    for (uint64_t at = from; at < to; at += kPieceBytes)
+      pieces.push_back({Address(at), std::min(kPieceBytes, to - at)});
   };
   for (const MemoryRegion& region : heap.target().memory().regions()) {
     if (!region.writable || region.available == 0) continue;
@@ -84,7 +86,8 @@ std::vector<DataExtent> native_extents(const Heap& heap) {
       uint64_t at = (extent.start.value() + 7) & ~7ull;
       uint64_t stop = extent.start.value() + extent.size;
       // Cut the object areas out.
-      auto page = std::partition_point(pages.begin(), pages.end(), [&](const Page& p) { return p.area_end.value() <= at; });
+      auto page =
+          std::partition_point(pages.begin(), pages.end(), [&](const Page& p) { return p.area_end.value() <= at; });
       for (; page != pages.end() && page->area_start.value() < stop; ++page) {
         if (page->area_start.value() > at) add(at, page->area_start.value());
         at = std::max(at, page->area_end.value());

@@ -14,7 +14,8 @@ namespace inquest::v8 {
 std::vector<DataExtent> native_extents(const Heap& heap);
 
 /// Appends the object starts that words of `extent` point to.
-void scan_roots(const Heap& heap, const DataExtent& extent, MapCache& maps, std::vector<uint64_t>& roots, LivenessStats& stats);
+void scan_roots(const Heap& heap, const DataExtent& extent, MapCache& maps, std::vector<uint64_t>& roots,
+                LivenessStats& stats);
 
 /// Appends what the registers of all threads point to.
 void scan_registers(const Heap& heap, std::vector<uint64_t>& roots);

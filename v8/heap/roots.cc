@@ -31,7 +31,8 @@ std::vector<Address> find_text(const Target& target, const Module& module, std::
     if (region.end() <= module.start || region.start >= module.end || region.available == 0) continue;
     auto view = target.memory().view(region.start, region.available);
     std::string_view bytes(reinterpret_cast<const char*>(view.data()), view.size());
-    for (size_t at = bytes.find(needle); at != std::string_view::npos && found.size() < 16; at = bytes.find(needle, at + 1)) {
+    for (size_t at = bytes.find(needle); at != std::string_view::npos && found.size() < 16;
+         at = bytes.find(needle, at + 1)) {
       found.push_back(region.start + at + 1);
     }
   }
@@ -39,7 +40,8 @@ std::vector<Address> find_text(const Target& target, const Module& module, std::
 }
 
 bool looks_like_root_name(const std::string& name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
 }
 
 /// Position of a pointer to one of `texts` in the module's data, then the extent of the array of names around it.
@@ -61,7 +63,8 @@ std::vector<std::string> find_names_by_data(const Target& target, const Module& 
         first = first - 8;
       }
       auto names = names_at(target, first, kMaxRoots);
-      auto end = std::find_if(names.begin(), names.end(), [](const std::string& name) { return !looks_like_root_name(name); });
+      auto end =
+          std::find_if(names.begin(), names.end(), [](const std::string& name) { return !looks_like_root_name(name); });
       names.erase(end, names.end());
       if (names.size() > 300) return names;
     }
@@ -148,7 +151,8 @@ std::optional<uint16_t> guess_map_type(const PageTable& pages, const Layout& lay
       ++votes[type];
     }
   }
-  auto best = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  auto best =
+      std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return best == votes.end() ? std::nullopt : std::optional(best->first);
 }
 

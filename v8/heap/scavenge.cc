@@ -61,8 +61,9 @@ size_t references_to_from_space(const Heap& heap, uint32_t isolate) {
       if (found >= kEnoughReferences || budget == 0) return found;
       if (page.stale || page.isolate != isolate || page.space != space) continue;
       WalkStats stats;
-      walker.walk(page, heap.areas_of(page), stats,
-                  [&](uint64_t, const MapInfo& map, uint64_t size, const std::byte* bytes) { count(map, size, bytes); });
+      walker.walk(
+          page, heap.areas_of(page), stats,
+          [&](uint64_t, const MapInfo& map, uint64_t size, const std::byte* bytes) { count(map, size, bytes); });
       budget -= std::min(budget, page.area_size());
     }
   }
@@ -84,7 +85,8 @@ std::vector<uint32_t> find_scavenging_isolates(const Heap& heap) {
       if (own && scavenger_on_stack(heap, thread).value_or(true)) possible = true;
     }
     if (isolate.threads.empty()) possible = true;
-    if (possible && references_to_from_space(heap, isolate.index) >= kEnoughReferences) scavenging.push_back(isolate.index);
+    if (possible && references_to_from_space(heap, isolate.index) >= kEnoughReferences)
+      scavenging.push_back(isolate.index);
   }
   return scavenging;
 }

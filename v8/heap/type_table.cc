@@ -158,7 +158,8 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
     info.backing_store |= rule.backing_store;  // several kinds of array share a type
   }
   for (const auto& [type, name] : constants.type_names()) {
-    if (type < 0 || static_cast<size_t>(type) >= kTypes || is_string_type(layout, static_cast<uint16_t>(type))) continue;
+    if (type < 0 || static_cast<size_t>(type) >= kTypes || is_string_type(layout, static_cast<uint16_t>(type)))
+      continue;
     table.types_[type].known = true;
     table.types_[type].name = name;
   }

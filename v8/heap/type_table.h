@@ -2,7 +2,8 @@
 //
 // Numbers of instance types change with every V8, the names of the roots do not. So the table is filled from the maps
 // in the roots table ("fixed_array_map" is the map of every FixedArray: its instance type is FIXED_ARRAY_TYPE of this
-// version), completed by v8dbg_type_* constants. Upstream: src/roots/roots.h, src/objects/objects-body-descriptors-inl.h.
+// version), completed by v8dbg_type_* constants. Upstream: src/roots/roots.h,
+// src/objects/objects-body-descriptors-inl.h.
 #pragma once
 
 #include <array>
@@ -17,19 +18,19 @@ namespace inquest::v8 {
 
 /// How the size of an object follows from its map and its header.
 enum class SizeRule : uint8_t {
-  kInstanceSize,       ///< map.instance_size_in_words
-  kArray16,            ///< 16 + 8 * Smi at 8
-  kContext,            ///< 16 + 8 * low 30 bits of the Smi at 8 (7.9 keeps a flag above them)
-  kNativeContext,      ///< the same and one word more: the microtask queue
-  kArray24,            ///< 24 + 8 * Smi at 8
-  kArray32,            ///< 32 + 8 * Smi at 8
-  kArray40,            ///< 40 + 8 * Smi at 8
-  kBytes16,            ///< 16 + Smi at 8 bytes
-  kBytecodeArray,      ///< header + Smi at 8 bytes
-  kSeqOneByte,         ///< 16 + u32 at 12
-  kSeqTwoByte,         ///< 16 + 2 * u32 at 12
-  kBigInt,             ///< 16 + 8 * digits, digits in bits 1..30 of u32 at 8
-  kPropertyArray,      ///< 16 + 8 * (Smi at 8 & 0x3ff)
+  kInstanceSize,   ///< map.instance_size_in_words
+  kArray16,        ///< 16 + 8 * Smi at 8
+  kContext,        ///< 16 + 8 * low 30 bits of the Smi at 8 (7.9 keeps a flag above them)
+  kNativeContext,  ///< the same and one word more: the microtask queue
+  kArray24,        ///< 24 + 8 * Smi at 8
+  kArray32,        ///< 32 + 8 * Smi at 8
+  kArray40,        ///< 40 + 8 * Smi at 8
+  kBytes16,        ///< 16 + Smi at 8 bytes
+  kBytecodeArray,  ///< header + Smi at 8 bytes
+  kSeqOneByte,     ///< 16 + u32 at 12
+  kSeqTwoByte,     ///< 16 + 2 * u32 at 12
+  kBigInt,         ///< 16 + 8 * digits, digits in bits 1..30 of u32 at 8
+  kPropertyArray,  ///< 16 + 8 * (Smi at 8 & 0x3ff)
   kFeedbackMetadata,
   kFeedbackVector,
   kDescriptorArray,
@@ -38,11 +39,11 @@ enum class SizeRule : uint8_t {
   kFreeSpace,
   kCode,
   kInstructionStream,
-  kHole,               ///< 14.x: one word in front of unreadable memory, 0x10008 bytes
+  kHole,  ///< 14.x: one word in front of unreadable memory, 0x10008 bytes
   kSwissNameDictionary,
   kWasmTypeInfo,
   kDoubleStringCache,
-  kUntilNextMap,       ///< ScopeInfo and unknown kinds: up to the next word that is a map (their bodies hold none)
+  kUntilNextMap,  ///< ScopeInfo and unknown kinds: up to the next word that is a map (their bodies hold none)
 };
 
 /// Where an object keeps references, for tracing.
@@ -62,9 +63,9 @@ struct TypeInfo {
   SizeRule size = SizeRule::kInstanceSize;
   Body body = Body::kTagged;
   Category category = Category::kInternal;
-  bool known = false;            ///< met in the roots table or in v8dbg
-  bool backing_store = false;    ///< may be owned by one object: elements, properties
-  std::string name;              ///< "FixedArray"; empty when unknown
+  bool known = false;          ///< met in the roots table or in v8dbg
+  bool backing_store = false;  ///< may be owned by one object: elements, properties
+  std::string name;            ///< "FixedArray"; empty when unknown
 };
 
 class TypeTable {

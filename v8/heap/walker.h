@@ -28,7 +28,7 @@ struct WalkStats {
   uint64_t unused = 0;      ///< zero words outside objects, and linear allocation areas
   uint64_t not_parsed = 0;  ///< bytes that are no object
   uint64_t bad_regions = 0;
-  uint64_t forwarded = 0;   ///< objects that a collection was just moving
+  uint64_t forwarded = 0;  ///< objects that a collection was just moving
 
   void add(const WalkStats& other) {
     objects += other.objects;

@@ -19,7 +19,8 @@ Constants Constants::load(const Target& target, const Module& module) {
     auto value = target.memory().read_value<int32_t>(module.runtime(symbol.value));
     if (value) result.values_.emplace(symbol.name.substr(kPrefix.size()), *value);
   });
-  for (auto it = result.values_.lower_bound("type_"); it != result.values_.end() && it->first.starts_with("type_"); ++it) {
+  for (auto it = result.values_.lower_bound("type_"); it != result.values_.end() && it->first.starts_with("type_");
+       ++it) {
     std::string class_name = it->first.substr(5, it->first.find("__") - 5);
     result.type_names_.emplace(it->second, class_name);
   }

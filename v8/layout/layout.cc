@@ -118,7 +118,8 @@ Layout Layout::resolve(const Constants& constants, const V8Version& version) {
   layout.first_js_function_type = layout.table.first_js_function_type;
   if (auto type = constants.type("JSFunction")) layout.first_js_function_type = static_cast<uint16_t>(*type);
   layout.last_js_function_type = layout.first_js_function_type + layout.table.js_function_types - 1;
-  if (auto first = constants.value("FirstJSFunctionType")) layout.first_js_function_type = static_cast<uint16_t>(*first);
+  if (auto first = constants.value("FirstJSFunctionType"))
+    layout.first_js_function_type = static_cast<uint16_t>(*first);
   if (auto last = constants.value("LastJSFunctionType")) layout.last_js_function_type = static_cast<uint16_t>(*last);
   return layout;
 }

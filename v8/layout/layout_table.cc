@@ -74,8 +74,6 @@ const LayoutTable& layout_table_for(const V8Version& version) {
   return *best;
 }
 
-bool is_measured(const V8Version& version) {
-  return version >= V8Version{7, 4} && version < V8Version{14, 7};
-}
+bool is_measured(const V8Version& version) { return version >= V8Version{7, 4} && version < V8Version{14, 7}; }
 
 }  // namespace inquest::v8

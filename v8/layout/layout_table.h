@@ -28,9 +28,9 @@ struct PageHeaderLayout {
 
 /// How ScopeInfo, Code and friends are laid out; see heap/object_size.cc.
 enum class CodeLayout : uint8_t {
-  kInline,             ///< Code with its instructions: 7.x to 10.x
-  kInstructionStream16,///< InstructionStream, header 16, sizes in its Code object: 11.x
-  kInstructionStream32,///< InstructionStream, header 32, body size at 24: 12.x and later
+  kInline,               ///< Code with its instructions: 7.x to 10.x
+  kInstructionStream16,  ///< InstructionStream, header 16, sizes in its Code object: 11.x
+  kInstructionStream32,  ///< InstructionStream, header 32, body size at 24: 12.x and later
 };
 
 struct LayoutTable {
@@ -39,9 +39,9 @@ struct LayoutTable {
   PageHeaderLayout page;
   uint32_t page_size = 0x40000;  ///< of a regular page: 512 KiB in 7.4, 256 KiB since
   CodeLayout code = CodeLayout::kInline;
-  uint16_t code_header = 64;            ///< Code::kHeaderSize (kInline)
+  uint16_t code_header = 64;  ///< Code::kHeaderSize (kInline)
   uint16_t code_alignment = 32;
-  uint16_t code_instruction_size = 40;  ///< Code::instruction_size
+  uint16_t code_instruction_size = 40;                        ///< Code::instruction_size
   std::optional<uint16_t> code_metadata_size = std::nullopt;  ///< Code::metadata_size
   uint16_t bytecode_array_header = 54;
   uint16_t feedback_vector_length = 8;

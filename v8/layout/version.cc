@@ -50,7 +50,8 @@ std::string version_from_text(const Target& target, const Module& module) {
 
 std::string V8Version::text() const {
   if (!known()) return {};
-  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(build) + "." + std::to_string(patch);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(build) + "." +
+         std::to_string(patch);
 }
 
 V8Version find_v8_version(const Target& target, const Module& module) {

@@ -5,7 +5,7 @@ namespace {
 constexpr int kMaxPrototypes = 8192;
 /// The first V8 in which a prototype's constructor comes before a @@toStringTag further up.
 constexpr V8Version kNearestPrototypeWins{10, 0};
-}
+}  // namespace
 
 ConstructorNames::ConstructorNames(const ObjectReader& objects, uint32_t isolate)
     : objects_(objects),

@@ -6,7 +6,7 @@
 
 namespace inquest::v8 {
 namespace {
-constexpr size_t kStringUnits = 16;    // llnode's default for -l
+constexpr size_t kStringUnits = 16;  // llnode's default for -l
 constexpr uint64_t kElements = 16;
 constexpr size_t kProperties = 1024;
 
@@ -69,7 +69,8 @@ std::string Describer::object(uint64_t word, const MapInfo& map, bool with_membe
   }
   if (objects_.is_function(word)) return fmt::format("<function: {}>", objects_.function_name(word));
   if (map.type == heap_.types().js_array) {
-    return fmt::format("<Array: length={}{}>", element_count(objects_, map, word), with_members ? " {" + elements(word, map) + "}" : "");
+    return fmt::format("<Array: length={}{}>", element_count(objects_, map, word),
+                       with_members ? " {" + elements(word, map) + "}" : "");
   }
   std::string name = names_for(word).name(map, word);
   return fmt::format("<Object: {}{}>", name, with_members ? members(word, map) : "");
@@ -81,7 +82,8 @@ std::string Describer::members(uint64_t word, const MapInfo& map) {
   std::string properties;
   size_t count = 0;
   objects_.for_each_property(word, [&](const ObjectReader::Property& property) {
-    properties += fmt::format("{}\n    .{}={}", count ? "," : "", property_name(objects_, property.key), property_value(property));
+    properties += fmt::format("{}\n    .{}={}", count ? "," : "", property_name(objects_, property.key),
+                              property_value(property));
     return ++count < kProperties;
   });
   if (count) text += fmt::format("{} properties {{{}}}", text.empty() ? "" : "\n ", properties);
@@ -103,7 +105,8 @@ std::string Describer::elements(uint64_t word, const MapInfo& map) {
   std::string text;
   for (uint64_t i = 0; i < count; ++i) {
     uint64_t value = objects_.field(store, 16 + 8 * i);
-    text += fmt::format("{}\n    [{}]={}", i ? "," : "", i, doubles ? fmt::format("<Number: {:f}>", as_double(value)) : reference(value));
+    text += fmt::format("{}\n    [{}]={}", i ? "," : "", i,
+                        doubles ? fmt::format("<Number: {:f}>", as_double(value)) : reference(value));
   }
   return text;
 }

@@ -51,7 +51,8 @@ ObjectReader::Property ObjectReader::fast_property(uint64_t object, const MapInf
     return property;
   }
   uint32_t index = (details & layout.index_mask) >> layout.index_shift;
-  bool is_double = (details & layout.representation_mask) >> layout.representation_shift == layout.representation_double;
+  bool is_double =
+      (details & layout.representation_mask) >> layout.representation_shift == layout.representation_double;
   uint32_t inobject = map.instance_size / 8 > map.inobject_start ? map.instance_size / 8 - map.inobject_start : 0;
   if (index < inobject) {
     property.value = field(object, 8ull * (map.inobject_start + index));

@@ -86,7 +86,8 @@ class ObjectReader {
   bool is_fixed_array_scope_info(uint64_t scope_info) const;
   FunctionNames scope_info_names(uint64_t scope_info) const;
   Property fast_property(uint64_t object, const MapInfo& map, uint32_t descriptor) const;
-  void for_each_dictionary_entry(uint64_t dictionary, bool global, const std::function<bool(const Property&)>& visit) const;
+  void for_each_dictionary_entry(uint64_t dictionary, bool global,
+                                 const std::function<bool(const Property&)>& visit) const;
 
   const Heap& heap_;
   MapCache& maps_;

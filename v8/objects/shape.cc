@@ -17,7 +17,8 @@ Shape shape_of_map(const ObjectReader& objects, const MapInfo& map) {
   Shape shape;
   if (map.category != Category::kReceiver || !map.has_properties || objects.is_dictionary_map(map)) return shape;
   uint32_t count = objects.own_descriptors(map);
-  for (uint32_t i = 0; i < count; ++i) shape.properties.push_back(property_name(objects, objects.descriptor_key(map, i)));
+  for (uint32_t i = 0; i < count; ++i)
+    shape.properties.push_back(property_name(objects, objects.descriptor_key(map, i)));
   return shape;
 }
 

@@ -124,7 +124,8 @@ void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::
       case kSliced:
         if (++depth > kMaxIndirections) return;
         pending.push_back({field(piece.word, layout.parent),
-                           piece.from + static_cast<uint32_t>(smi_value(field(piece.word, layout.offset))), piece.count});
+                           piece.from + static_cast<uint32_t>(smi_value(field(piece.word, layout.offset))),
+                           piece.count});
         break;
       case kThin:
         if (++depth > kMaxIndirections) return;
