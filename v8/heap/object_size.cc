@@ -21,6 +21,18 @@ uint64_t smi_length(const std::byte* bytes, uint64_t offset) {
   return static_cast<uint64_t>(smi_value(word));
 }
 
+/// The length of a context, in the low 30 bits of a Smi.
+uint64_t context_length(const std::byte* bytes) {
+  uint64_t word = load<uint64_t>(bytes, 8);
+  return is_smi(word) ? word >> 32 & 0x3fffffff : 1ull << 40;
+}
+
+/// The length of a property array, in the low 10 bits of a Smi, below the hash.
+uint64_t property_array_length(const std::byte* bytes) {
+  uint64_t length_and_hash = smi_length(bytes, 8);
+  return length_and_hash < 1ull << 31 ? length_and_hash & 0x3ff : length_and_hash;
+}
+
 }  // namespace
 
 uint64_t ObjectSizer::code_size(const std::byte* bytes, uint64_t available) const {
@@ -33,7 +45,9 @@ uint64_t ObjectSizer::code_size(const std::byte* bytes, uint64_t available) cons
     body = round_up(body, 8);
     bool has_unwinding_info = load<uint32_t>(bytes, table.code_instruction_size + 4) & 1;
     if (has_unwinding_info && body + table.code_header + 8 <= available) {
-      body += 8 + round_up(load<uint64_t>(bytes, table.code_header + body), 8);
+      uint64_t unwinding = load<uint64_t>(bytes, table.code_header + body);
+      if (unwinding > available) return 0;
+      body += 8 + round_up(unwinding, 8);
     }
   }
   return round_up(table.code_header + body, table.code_alignment);
@@ -56,8 +70,8 @@ uint64_t ObjectSizer::variable_size(const MapInfo& map, const std::byte* bytes, 
   switch (map.rule) {
     case SizeRule::kInstanceSize: return map.instance_size;
     case SizeRule::kArray16: return 16 + 8 * smi_length(bytes, 8);
-    case SizeRule::kContext: return 16 + 8 * (smi_length(bytes, 8) & 0x3fffffff);
-    case SizeRule::kNativeContext: return 24 + 8 * (smi_length(bytes, 8) & 0x3fffffff);
+    case SizeRule::kContext: return 16 + 8 * context_length(bytes);
+    case SizeRule::kNativeContext: return 24 + 8 * context_length(bytes);
     case SizeRule::kArray24: return 24 + 8 * smi_length(bytes, 8);
     case SizeRule::kArray32: return 32 + 8 * smi_length(bytes, 8);
     case SizeRule::kArray40: return 40 + 8 * smi_length(bytes, 8);
@@ -68,7 +82,7 @@ uint64_t ObjectSizer::variable_size(const MapInfo& map, const std::byte* bytes, 
     case SizeRule::kSeqTwoByte:
       return round_up(layout_.string.chars + 2 * uint64_t{load<uint32_t>(bytes, layout_.string.length)}, 8);
     case SizeRule::kBigInt: return 16 + 8 * uint64_t{(load<uint32_t>(bytes, 8) >> 1) & 0x3fffffff};
-    case SizeRule::kPropertyArray: return 16 + 8 * (smi_length(bytes, 8) & 0x3ff);
+    case SizeRule::kPropertyArray: return 16 + 8 * property_array_length(bytes);
     case SizeRule::kFeedbackMetadata: {
       uint64_t slots = load<uint32_t>(bytes, 8);
       uint64_t size = layout_.table.feedback_metadata_header + 4 * ((slots + 5) / 6);

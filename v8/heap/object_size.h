@@ -27,7 +27,7 @@ class ObjectSizer {
     if (map.rule == SizeRule::kInstanceSize) return map.instance_size <= available ? map.instance_size : 0;
     if (available < 16) return 0;
     uint64_t size = variable_size(map, bytes, available);
-    return size <= available ? size : 0;
+    return size <= available && size % 8 == 0 ? size : 0;  // a damaged FreeSpace may say anything
   }
 
  private:

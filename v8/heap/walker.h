@@ -78,6 +78,7 @@ class Walker {
       if (word == 0) {
         at += 8;
         stats.unused += 8;
+        if (page.large) break;  // its object is not there; what lies further in is no object of the page
         continue;
       }
       uint64_t size = 0;
