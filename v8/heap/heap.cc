@@ -202,6 +202,8 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   std::vector<NativeRange> ranges;
   for (const Isolate& isolate : heap->isolates_) {
     Address from = isolate.roots.table - kIsolateDataBefore;
+    // The isolate may lie at the start of a mapping.
+    if (const MemoryRegion* region = target.memory().region_of(isolate.roots.table)) from = std::max(from, region->start);
     ranges.push_back({from, isolate.heap - from + kHeapObjectBytes});
   }
   heap->areas_ = find_linear_areas(target, heap->pages_, ranges);

@@ -106,7 +106,9 @@ std::vector<std::vector<LinearArea>> find_linear_areas(const Target& target, con
   }
   for (Address owner : owners) {
     // The owner of a semi-space page is the SemiSpace inside the NewSpace object, behind the allocation area.
-    finder.scan({owner - kBeforeSemiSpace, kBeforeSemiSpace + kSpaceObjectBytes});
+    Address from = owner - kBeforeSemiSpace;
+    if (const MemoryRegion* region = target.memory().region_of(owner)) from = std::max(from, region->start);
+    finder.scan({from, owner + kSpaceObjectBytes - from});
     finder.scan_pointees({owner, kSpaceObjectBytes});
   }
   return finder.result();
