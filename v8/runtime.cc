@@ -158,9 +158,9 @@ void RuntimeImpl::refresh_info() {
   const Provenance& provenance = heap_->provenance();
   info_.v8_version = heap_->layout().version.text();
   info_.module = heap_->module().path;
-  const LayoutTable& table = layout_table_for(heap_->layout().version);
-  info_.layout = fmt::format("table of V8 {}.{}{}; {}", table.major, table.minor,
-                             heap_->layout().exact ? "" : " (the nearest known one)", provenance.page_layout);
+  info_.layout =
+      fmt::format("table of {}{}; {}", provenance.table,
+                  heap_->layout().exact ? "" : " (the version is newer than those measured)", provenance.page_layout);
   info_.isolates.clear();
   for (const Isolate& isolate : heap_->isolates()) {
     info_.isolates.push_back({isolate.index, isolate.address, isolate.threads, spaces(isolate.index)});

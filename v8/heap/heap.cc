@@ -161,18 +161,50 @@ void Heap::revive_from_space() {
 }
 
 void Heap::validate() {
-  // The read-only heap and one page of old space: enough to see that the layout fits.
+  // The read-only heap and one page of each space with objects of V8's own: enough to see whether the layout fits.
   MapCache maps = new_map_cache();
   Walker walker = new_walker(maps);
-  bool old_done = false;
+  std::set<Space> done;
+  provenance_.validation = {};
+  provenance_.validated_pages = 0;
   for (const Page& page : pages_.pages()) {
-    bool wanted = page.space == Space::kReadOnly || (page.space == Space::kOld && !old_done);
-    if (!wanted || page.stale) continue;
-    if (page.space == Space::kOld) old_done = true;
+    bool one = page.space == Space::kOld || page.space == Space::kCode || page.space == Space::kTrusted;
+    if (page.stale || (page.space != Space::kReadOnly && !(one && done.insert(page.space).second))) continue;
     walker.walk(page, areas_of(page), provenance_.validation,
                 [](uint64_t, const MapInfo&, uint64_t, const std::byte*) {});
     ++provenance_.validated_pages;
   }
+}
+
+/// Of a V8 that does not match its table (a version newer than inquest, a build with other options) the table that
+/// leaves the fewest bytes unparsed is used instead.
+void Heap::try_neighbouring_tables(const Constants& constants) {
+  auto name = [](const LayoutTable& table) {
+    return "V8 " + std::to_string(table.major) + "." + std::to_string(table.minor);
+  };
+  provenance_.table = name(layout_.table);
+  auto unfit = [](const WalkStats& stats) { return stats.not_parsed * 100 > stats.bytes; };
+  if (!unfit(provenance_.validation)) return;
+  auto attempt = [&](const Layout& layout) {
+    layout_ = layout;
+    build_types(constants);
+    layout_.map.descriptors = vote_map_descriptors(*this);
+    calibrate_sizes();
+    validate();
+  };
+  Layout best = layout_;
+  uint64_t fewest = provenance_.validation.not_parsed;
+  for (const LayoutTable& row : layout_tables()) {
+    LayoutTable candidate = row;
+    candidate.page = best.table.page;
+    candidate.page_size = best.table.page_size;
+    attempt(Layout::resolve(constants, best.version, candidate));
+    if (provenance_.validation.not_parsed >= fewest) continue;
+    fewest = provenance_.validation.not_parsed;
+    best = layout_;
+    provenance_.table = name(row) + ", which fits this core better than the one for its version";
+  }
+  attempt(best);
 }
 
 Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& module) {
@@ -180,6 +212,10 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   Constants constants = Constants::load(target, module);
   heap->provenance_.v8dbg_constants = constants.size();
   heap->layout_ = Layout::resolve(constants, find_v8_version(target, module));
+  if (constants.value("TaggedSize").value_or(8) != 8) {
+    return unusable("this V8 was built with pointer compression, which is not supported",
+                    "official Node.js builds do without it");
+  }
   if (!heap->choose_page_layout()) {
     return unusable("no page of a V8 heap was found in the core",
                     "the dump may lack anonymous memory: coredump_filter should include bit 0, its default is 0x33");
@@ -212,6 +248,7 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   heap->calibrate_sizes();
   heap->revive_from_space();
   heap->validate();
+  heap->try_neighbouring_tables(constants);
   return heap;
 }
 

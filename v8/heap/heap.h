@@ -32,6 +32,7 @@ struct Isolate {
 /// How facts were obtained, for the capability report.
 struct Provenance {
   std::string page_layout;
+  std::string table;  ///< "V8 12.4", and why it is not that of the version when it is not
   std::string free_space_unit;
   std::string feedback_vector;
   std::string threads;
@@ -78,6 +79,7 @@ class Heap {
   void calibrate_sizes();
   void revive_from_space();
   void validate();
+  void try_neighbouring_tables(const Constants& constants);
 
   const Target& target_;
   const Module& module_;

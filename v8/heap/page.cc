@@ -9,10 +9,10 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr uint64_t kMaxAreaOffset = 0x8000;   ///< largest distance from chunk to area start seen: 0x3030
-constexpr uint64_t kMaxFlags = 1u << 27;      ///< highest flag in any version is bit 26
+constexpr uint64_t kMaxAreaOffset = 0x8000;     ///< largest distance from chunk to area start seen: 0x3030
+constexpr uint64_t kMaxFlags = 1u << 27;        ///< highest flag in any version is bit 26
 constexpr uint64_t kMaxPageBytes = 1ull << 36;  ///< a large object of 64 GiB is nonsense
-constexpr uint64_t kHeaderBytes = 104;      ///< up to and with the owner in 7.9
+constexpr uint64_t kHeaderBytes = 104;          ///< up to and with the owner in 7.9
 
 uint64_t word_at(std::span<const std::byte> bytes, uint16_t offset) {
   uint64_t word;
@@ -22,7 +22,8 @@ uint64_t word_at(std::span<const std::byte> bytes, uint16_t offset) {
 
 bool plausible(const Target& target, const Page& page) {
   uint64_t to_area = page.area_start - page.chunk;
-  if (to_area == 0 || to_area > kMaxAreaOffset || page.area_start.value() % 8 || page.area_end.value() % 8) return false;
+  if (to_area == 0 || to_area > kMaxAreaOffset || page.area_start.value() % 8 || page.area_end.value() % 8)
+    return false;
   if (page.area_end <= page.area_start) return false;
   if (page.size < 0x1000 || page.size > kMaxPageBytes || page.size % 0x1000) return false;
   if (page.area_end - page.chunk > page.size) return false;
@@ -85,7 +86,7 @@ constexpr VtableName kVtables[] = {
 /// AllocationSpace ids where they are known (src/common/globals.h): 9.x/10.x and 11.x on.
 Space space_of_id(const V8Version& version, uint32_t id) {
   if (version < V8Version{11, 0}) {
-    constexpr std::array kOldIds = {Space::kReadOnly, Space::kOld,      Space::kCode,      Space::kMap,
+    constexpr std::array kOldIds = {Space::kReadOnly, Space::kOld,       Space::kCode,     Space::kMap,
                                     Space::kOldLarge, Space::kCodeLarge, Space::kNewLarge, Space::kNew};
     return id < kOldIds.size() ? kOldIds[id] : Space::kUnknown;
   }
@@ -94,9 +95,10 @@ Space space_of_id(const V8Version& version, uint32_t id) {
                                  Space::kShared,   Space::kNewLarge, Space::kOldLarge, Space::kCodeLarge};
     return id < kIds.size() ? kIds[id] : Space::kUnknown;
   }
-  constexpr std::array kIds = {Space::kReadOnly, Space::kNew,      Space::kOld,     Space::kCode,     Space::kShared,
-                               Space::kTrusted,  Space::kTrusted,  Space::kNewLarge, Space::kOldLarge, Space::kCodeLarge,
-                               Space::kOldLarge, Space::kTrustedLarge, Space::kTrustedLarge};
+  constexpr std::array kIds = {Space::kReadOnly,    Space::kNew,       Space::kOld,      Space::kCode,
+                               Space::kShared,      Space::kTrusted,   Space::kTrusted,  Space::kNewLarge,
+                               Space::kOldLarge,    Space::kCodeLarge, Space::kOldLarge, Space::kTrustedLarge,
+                               Space::kTrustedLarge};
   return id < kIds.size() ? kIds[id] : Space::kUnknown;
 }
 
@@ -179,9 +181,12 @@ void classify_pages(const Target& target, const Module& module, const Layout& la
       kind = it->second;
     }
     if (kind.space == Space::kUnknown) {
-      if (page.flags & (1ull << layout.table.read_only_flag_bit)) kind.space = Space::kReadOnly;
-      else if (page.flags & (kFromPage | kToPage)) kind.space = Space::kNew;
-      else kind.space = Space::kOld;
+      if (page.flags & (1ull << layout.table.read_only_flag_bit))
+        kind.space = Space::kReadOnly;
+      else if (page.flags & (kFromPage | kToPage))
+        kind.space = Space::kNew;
+      else
+        kind.space = Space::kOld;
     }
     page.space = kind.space;
     page.large = is_large_space(kind.space) || page.size > layout.table.page_size;

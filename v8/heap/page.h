@@ -35,8 +35,8 @@ constexpr uint64_t kFromPage = 0x8;
 constexpr uint64_t kToPage = 0x10;
 
 struct Page {
-  Address chunk;       ///< aligned to kPageAlignment
-  uint64_t size = 0;   ///< bytes, header included
+  Address chunk;      ///< aligned to kPageAlignment
+  uint64_t size = 0;  ///< bytes, header included
   uint64_t flags = 0;
   Address header;      ///< where the fields lie: the chunk, or its MemoryChunkMetadata
   Address heap;        ///< v8::internal::Heap; null on read-only pages since 10.x
@@ -44,11 +44,11 @@ struct Page {
   Address area_start;  ///< objects lie in [area_start, area_end)
   Address area_end;
   Space space = Space::kUnknown;
-  uint32_t isolate = 0;      ///< index into Heap::isolates
-  bool large = false;        ///< holds exactly one object
-  bool from_space = false;   ///< holds what the last (or the running) scavenge moved away
-  bool stale = false;        ///< from-space or unused semi-space page: nothing but leftovers
-  uint64_t missing = 0;      ///< bytes of the area that the dump does not have
+  uint32_t isolate = 0;     ///< index into Heap::isolates
+  bool large = false;       ///< holds exactly one object
+  bool from_space = false;  ///< holds what the last (or the running) scavenge moved away
+  bool stale = false;       ///< from-space or unused semi-space page: nothing but leftovers
+  uint64_t missing = 0;     ///< bytes of the area that the dump does not have
   /// The area's bytes on our side: data()[a - area_start]. Missing bytes read as zero.
   const std::byte* data = nullptr;
   /// Object starts and marks, interleaved: bits[2 * i] and bits[2 * i + 1] cover 64 words of 8 bytes. One pair only

@@ -153,7 +153,7 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
     auto found = by_root.find(rule.root);
     if (found == by_root.end() || found->second >= kTypes) continue;
     TypeInfo& info = table.types_[found->second];
-    info.size = adjusted(rule, layout.version);
+    info.size = adjusted(rule, layout.rules);
     info.body = rule.body;
     info.backing_store |= rule.backing_store;  // several kinds of array share a type
   }
@@ -212,7 +212,7 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
   set_category(table.free_space, Category::kFiller);
   set_category(root_type("one_pointer_filler", "Filler"), Category::kFiller);
   uint16_t hole = root_type("hole", "Hole");
-  if (hole < kTypes && layout.version >= V8Version{14, 4}) table.types_[hole].size = SizeRule::kHole;
+  if (hole < kTypes && layout.rules >= V8Version{14, 4}) table.types_[hole].size = SizeRule::kHole;
   return table;
 }
 

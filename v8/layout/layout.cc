@@ -93,9 +93,16 @@ void resolve_code(const Constants& constants, LayoutTable& table) {
 }  // namespace
 
 Layout Layout::resolve(const Constants& constants, const V8Version& version) {
+  Layout layout = resolve(constants, version, layout_table_for(version));
+  layout.rules = version;
+  return layout;
+}
+
+Layout Layout::resolve(const Constants& constants, const V8Version& version, const LayoutTable& table) {
   Layout layout;
   layout.version = version;
-  layout.table = layout_table_for(version);
+  layout.rules = V8Version{table.major, table.minor};
+  layout.table = table;
   layout.exact = is_measured(version);
   Resolver from(constants, layout.missing);
   resolve_map(from, layout.map);

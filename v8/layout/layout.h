@@ -67,6 +67,8 @@ struct StringLayout {
 
 struct Layout {
   V8Version version;
+  /// The version whose rules for object sizes hold: `version`, or that of the neighbouring table that fits better.
+  V8Version rules;
   LayoutTable table;
   bool exact = true;  ///< false when the version lies outside the measured range
   MapLayout map;
@@ -83,6 +85,8 @@ struct Layout {
   std::vector<std::string> missing;
 
   static Layout resolve(const Constants& constants, const V8Version& version);
+  /// The same with another table than the one for `version`.
+  static Layout resolve(const Constants& constants, const V8Version& version, const LayoutTable& table);
 };
 
 }  // namespace inquest::v8

@@ -1,16 +1,37 @@
 #include "v8/objects/constructor_name.h"
 
+#include <string_view>
+#include <utility>
+
 namespace inquest::v8 {
 namespace {
 constexpr int kMaxPrototypes = 8192;
 /// The first V8 in which a prototype's constructor comes before a @@toStringTag further up.
 constexpr V8Version kNearestPrototypeWins{10, 0};
+constexpr V8Version kOwnNameWins{14, 2};
+/// Classes by the name of their type, for objects without a telling prototype.
+constexpr std::pair<std::string_view, std::string_view> kClassNames[] = {
+    {"JSArray", "Array"},
+    {"JSArgumentsObject", "Arguments"},
+    {"JSDate", "Date"},
+    {"JSRegExp", "RegExp"},
+    {"JSError", "Error"},
+    {"JSMap", "Map"},
+    {"JSSet", "Set"},
+    {"JSWeakMap", "WeakMap"},
+    {"JSWeakSet", "WeakSet"},
+    {"JSGeneratorObject", "Generator"},
+    {"JSAsyncFunctionObject", "Generator"},
+    {"JSAsyncGeneratorObject", "Generator"},
+};
+
 }  // namespace
 
 ConstructorNames::ConstructorNames(const ObjectReader& objects, uint32_t isolate)
     : objects_(objects),
       to_string_tag_(objects.heap().root("to_string_tag_symbol", isolate)),
-      constructor_(objects.heap().root("constructor_string", isolate)) {}
+      constructor_(objects.heap().root("constructor_string", isolate)),
+      name_(objects.heap().root("name_string", isolate)) {}
 
 std::string ConstructorNames::internal_name(const Heap& heap, const MapInfo& map) {
   switch (map.category) {
@@ -24,13 +45,28 @@ std::string ConstructorNames::internal_name(const Heap& heap, const MapInfo& map
   return "system / " + (name.empty() ? "type " + std::to_string(map.type) : name);
 }
 
+/// The name of a constructor: SharedFunctionInfo::Name, and since 14.x JSFunction::GetDebugName, which puts an own data
+/// property "name" with a string first (what bundlers set to keep names).
+std::string ConstructorNames::constructor_name(uint64_t function) const {
+  if (objects_.heap().layout().version >= kOwnNameWins && name_ != 0) {
+    auto own = objects_.own_data_property(function, name_);
+    if (own && objects_.is_string(*own)) return objects_.string(*own).value_or("");
+  }
+  return objects_.function_name(function);
+}
+
+bool ConstructorNames::has_null_prototype(const MapInfo& map) const {
+  const MapInfo* prototype = objects_.map_of(objects_.field(map.map + 1, objects_.heap().layout().map.prototype));
+  return !prototype || prototype->category != Category::kReceiver;
+}
+
 std::string ConstructorNames::from_constructor(const MapInfo& map) const {
   // new_target_is_base: made by `new F` where F is what new.target was.
   if (!objects_.new_target_is_base(map) || objects_.is_prototype_map(map)) return {};
   uint64_t constructor = objects_.constructor_of_map(map);
   std::string name;
   if (objects_.is_function(constructor)) {
-    name = objects_.function_name(constructor);
+    name = constructor_name(constructor);
   } else if (const MapInfo* info = objects_.map_of(constructor);
              info && info->type == objects_.heap().types().function_template_info) {
     name = class_name(map, 0);
@@ -44,6 +80,7 @@ bool ConstructorNames::depends_on_object(const MapInfo& map) const {
   if (objects_.is_dictionary_map(map)) return true;
   const std::string& type = objects_.heap().types()[map.type].name;
   if (type == "JSPrimitiveWrapper" || type == "JSValue") return true;
+  if (type.empty() && has_null_prototype(map)) return true;  // not all types have constants
   uint32_t count = objects_.own_descriptors(map);
   for (uint32_t i = 0; i < count; ++i) {
     if (objects_.descriptor_key(map, i) == to_string_tag_) return true;
@@ -55,12 +92,10 @@ std::string ConstructorNames::name(const MapInfo& map, uint64_t object) const {
   if (map.category != Category::kReceiver) return internal_name(objects_.heap(), map);
   if (map.type == objects_.heap().types().js_proxy) return "Proxy";
   std::string name = from_constructor(map);
-  if (name.empty()) {
-    bool old_rule = objects_.heap().layout().version < kNearestPrototypeWins;
-    name = old_rule ? from_prototype_chain_until_9(map, object) : from_prototype_chain(map, object);
-  }
-  if (name.empty()) name = class_name(map, object);
-  return name;
+  if (!name.empty()) return name;
+  bool old_rule = objects_.heap().layout().version < kNearestPrototypeWins;
+  auto found = old_rule ? from_prototype_chain_until_9(map, object) : from_prototype_chain(map, object);
+  return found ? *found : class_name(map, object);
 }
 
 template <class Visit>
@@ -76,9 +111,9 @@ void ConstructorNames::for_each_prototype(const MapInfo& map, uint64_t object, V
   }
 }
 
-/// Since 10.x: at each prototype in turn, its @@toStringTag, then its constructor.
-std::string ConstructorNames::from_prototype_chain(const MapInfo& map, uint64_t object) const {
-  std::string name;
+/// Since 10.x: at each prototype in turn, its @@toStringTag (an empty one too), then its constructor.
+std::optional<std::string> ConstructorNames::from_prototype_chain(const MapInfo& map, uint64_t object) const {
+  std::optional<std::string> name;
   for_each_prototype(map, object, [&](uint64_t current) {
     auto tag = objects_.own_data_property(current, to_string_tag_);
     if (tag && objects_.is_string(*tag)) {
@@ -88,30 +123,33 @@ std::string ConstructorNames::from_prototype_chain(const MapInfo& map, uint64_t 
     if (current == object) return true;
     auto constructor = objects_.own_data_property(current, constructor_);
     if (!constructor || !objects_.is_function(*constructor)) return true;
-    name = objects_.function_debug_name(*constructor);
-    if (name == "Object") name.clear();
-    return name.empty();
+    std::string debug_name = objects_.function_debug_name(*constructor);
+    if (debug_name.empty() || debug_name == "Object") return true;
+    name = std::move(debug_name);
+    return false;
   });
   return name;
 }
 
 /// Before: the first @@toStringTag along the whole chain; only then the first constructor.
-std::string ConstructorNames::from_prototype_chain_until_9(const MapInfo& map, uint64_t object) const {
-  std::string name;
+std::optional<std::string> ConstructorNames::from_prototype_chain_until_9(const MapInfo& map, uint64_t object) const {
+  std::optional<std::string> name;
   for_each_prototype(map, object, [&](uint64_t current) {
     if (!objects_.has_own_property(current, to_string_tag_)) return true;
     auto tag = objects_.own_data_property(current, to_string_tag_);
     if (tag && objects_.is_string(*tag)) name = objects_.string(*tag).value_or("");
     return false;
   });
-  if (!name.empty()) return name;
+  if (name) return name;
   for_each_prototype(map, object, [&](uint64_t current) {
     if (current == object || !objects_.has_own_property(current, constructor_)) return true;
     auto constructor = objects_.own_data_property(current, constructor_);
-    if (constructor && objects_.is_function(*constructor)) name = objects_.function_debug_name(*constructor);
+    if (!constructor || !objects_.is_function(*constructor)) return false;
+    std::string debug_name = objects_.function_debug_name(*constructor);
+    if (!debug_name.empty() && debug_name != "Object") name = std::move(debug_name);
     return false;
   });
-  return name == "Object" ? "" : name;
+  return name;
 }
 
 /// Class of a JSPrimitiveWrapper, by the value it wraps (at 24).
@@ -147,11 +185,16 @@ std::string ConstructorNames::class_name(const MapInfo& map, uint64_t object) co
     }
   }
   std::string by_type = types[map.type].name;
-  if (by_type == "JSArray") return "Array";
-  if (by_type == "JSArgumentsObject") return "Arguments";
-  if (by_type == "JSDate") return "Date";
-  if (by_type == "JSRegExp") return "RegExp";
-  if (by_type == "JSError") return "Error";
+  for (const auto& [known, name] : kClassNames) {
+    if (by_type == known) return std::string(name);
+  }
+  // Generators have no constant, async functions none in 7.x. They hold their function at 24 and have at least ten
+  // words.
+  constexpr uint32_t kGeneratorBytes = 80;
+  if (by_type.empty() && object && map.instance_size >= kGeneratorBytes && has_null_prototype(map) &&
+      objects_.is_function(objects_.field(object, 24))) {
+    return "Generator";
+  }
   if (by_type == "JSPrimitiveWrapper" || by_type == "JSValue") return object ? primitive_class(object) : "Object";
   return "Object";
 }

@@ -2,6 +2,7 @@
 // GetConstructorHelper), the rule behind heap snapshots and console output.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "v8/objects/object_reader.h"
@@ -21,8 +22,10 @@ class ConstructorNames {
 
  private:
   std::string from_constructor(const MapInfo& map) const;
-  std::string from_prototype_chain(const MapInfo& map, uint64_t object) const;
-  std::string from_prototype_chain_until_9(const MapInfo& map, uint64_t object) const;
+  std::optional<std::string> from_prototype_chain(const MapInfo& map, uint64_t object) const;
+  std::optional<std::string> from_prototype_chain_until_9(const MapInfo& map, uint64_t object) const;
+  std::string constructor_name(uint64_t function) const;
+  bool has_null_prototype(const MapInfo& map) const;
   std::string primitive_class(uint64_t object) const;
   /// Calls visit(object, map) for the object (when known) and its prototypes until it returns false.
   template <class Visit>
@@ -32,6 +35,7 @@ class ConstructorNames {
   const ObjectReader& objects_;
   uint64_t to_string_tag_;
   uint64_t constructor_;
+  uint64_t name_;
 };
 
 }  // namespace inquest::v8

@@ -82,7 +82,7 @@ std::optional<std::string> ObjectReader::string(uint64_t word, size_t limit) con
 }
 
 /// Appends units [from, from + count). Cons strings are walked with a stack of our own: they nest as deep as there are
-/// objects. `depth` bounds the indirections of slices and thin strings, which are at most two in a sound heap.
+/// objects. `depth` bounds the slices and thin strings on the way to one piece: at most two in a sound heap.
 void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::u16string& out, int depth) const {
   constexpr int kMaxIndirections = 16;
   constexpr size_t kMaxPending = 1 << 20;
@@ -90,9 +90,10 @@ void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::
     uint64_t word;
     size_t from;
     size_t count;
+    int depth;
   };
   const StringLayout& layout = heap_.layout().string;
-  std::vector<Piece> pending = {{word, from, count}};
+  std::vector<Piece> pending = {{word, from, count, depth}};
   size_t steps = 0;
   while (!pending.empty() && pending.size() < kMaxPending && ++steps < kMaxPending) {
     Piece piece = pending.back();
@@ -116,20 +117,20 @@ void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::
         size_t in_first = piece.from < first_length ? std::min(piece.count, first_length - piece.from) : 0;
         if (piece.count > in_first) {
           size_t second_from = piece.from > first_length ? piece.from - first_length : 0;
-          pending.push_back({field(piece.word, layout.second), second_from, piece.count - in_first});
+          pending.push_back({field(piece.word, layout.second), second_from, piece.count - in_first, piece.depth});
         }
-        if (in_first) pending.push_back({first, piece.from, in_first});
+        if (in_first) pending.push_back({first, piece.from, in_first, piece.depth});
         break;
       }
       case kSliced:
-        if (++depth > kMaxIndirections) return;
+        if (piece.depth >= kMaxIndirections) break;
         pending.push_back({field(piece.word, layout.parent),
                            piece.from + static_cast<uint32_t>(smi_value(field(piece.word, layout.offset))),
-                           piece.count});
+                           piece.count, piece.depth + 1});
         break;
       case kThin:
-        if (++depth > kMaxIndirections) return;
-        pending.push_back({field(piece.word, layout.actual), piece.from, piece.count});
+        if (piece.depth >= kMaxIndirections) break;
+        pending.push_back({field(piece.word, layout.actual), piece.from, piece.count, piece.depth + 1});
         break;
       case kExternal: {
         if (map->type & kUncachedBit) break;  // the data pointer is only in the resource object
