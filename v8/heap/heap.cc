@@ -239,10 +239,11 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   for (const Isolate& isolate : heap->isolates_) {
     Address from = isolate.roots.table - kIsolateDataBefore;
     // The isolate may lie at the start of a mapping.
-    if (const MemoryRegion* region = target.memory().region_of(isolate.roots.table)) from = std::max(from, region->start);
+    if (const MemoryRegion* region = target.memory().region_of(isolate.roots.table))
+      from = std::max(from, region->start);
     ranges.push_back({from, isolate.heap - from + kHeapObjectBytes});
   }
-  heap->areas_ = find_linear_areas(target, heap->pages_, ranges);
+  heap->areas_ = find_linear_areas(target, heap->pages_, heap->layout_.version, ranges);
   mark_unused_new_space_pages(target, heap->pages_, heap->areas_);
   heap->layout_.map.descriptors = vote_map_descriptors(*heap);
   heap->calibrate_sizes();

@@ -2,9 +2,10 @@
 //
 // V8 keeps {start, top, limit} of each in IsolateData (new and old space, 10.x and later), in the space objects, or in
 // MainAllocator objects the spaces point to (12.x and later). Their offsets move with every version, so they are
-// recognised by shape: two neighbouring words top <= limit within the area of one page. Looked for only in the isolate,
-// in space objects and one pointer away from these, because other native memory holds look-alikes: sorted tables of
-// addresses, and stale areas on dead stack frames.
+// recognised by shape: neighbouring words start <= top <= limit (before 10.x: top <= limit) within the area of one
+// page. Looked for only where the version keeps them, because native memory is full of look-alikes: sorted tables of
+// addresses, stale areas on dead stack frames, tagged pointers in freed blocks. The walker drops an area that an object
+// crosses.
 #pragma once
 
 #include <vector>
@@ -23,6 +24,7 @@ struct NativeRange {
 /// For each page (same order as `pages`) its areas, sorted by top; mostly none, at most one per page. `isolates` are
 /// the ranges of IsolateData and Heap.
 std::vector<std::vector<LinearArea>> find_linear_areas(const Target& target, const PageTable& pages,
+                                                       const V8Version& version,
                                                        const std::vector<NativeRange>& isolates);
 
 /// Marks as stale the semi-space pages that new space has not reached since the last collection: those behind the page

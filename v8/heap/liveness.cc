@@ -179,11 +179,13 @@ class Marker {
     }
   }
 
-  /// WeakCell: registry 8, target 16 (weak), unregister token 24 (weak), holdings 32 ...; JSWeakRef: target 24 (weak).
+  /// WeakCell: registry 8, target 16 (weak), unregister token 24 (weak), holdings 32; from 14.2 on registry 8, holdings
+  /// 16, target 24 (weak), token 32 (weak). JSWeakRef: target 24 (weak).
   void trace_weak_target(const MapInfo& map, const std::byte* bytes, uint64_t size) {
     bool weak_ref = map.category == Category::kReceiver;
+    uint64_t first_weak = heap_.layout().version >= V8Version{14, 2} ? 24 : 16;
     for (uint64_t at = 8; at < size; at += 8) {
-      bool weak = weak_ref ? at == 24 : at == 16 || at == 24;
+      bool weak = weak_ref ? at == 24 : at == first_weak || at == first_weak + 8;
       if (!weak) visit(load64(bytes + at));
     }
   }

@@ -84,6 +84,14 @@ class Walker {
       uint64_t size = 0;
       if (const MapInfo* map = maps_.find(word)) {
         size = this->size(*map, page.data + at, stop - at);
+        if (size < 8 && stop < end) {
+          // An object that crosses the top of a linear allocation area proves that it is none.
+          uint64_t crossing = this->size(*map, page.data + at, end - at);
+          if (crossing >= 8 && leads_on(page, at + crossing)) {
+            size = crossing;
+            ++area;
+          }
+        }
         if (size >= 8) {
           visit(start + at, *map, size, page.data + at);
           ++stats.objects;
