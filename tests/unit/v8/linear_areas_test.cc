@@ -21,8 +21,15 @@ std::string areas_of(const Heap& heap, const FakePage& page) {
 
 class LinearAreas : public ::testing::Test {
  protected:
-  LinearAreas() : page(v8.add_page(Space::kOld)), at(page.area_start) {}
+  explicit LinearAreas(V8Version version = V8Builder::kInChunk, Space space = Space::kOld)
+      : v8(version), page(v8.add_page(space)), at(page.area_start) {}
   std::string found() { return areas_of(*v8.open(), page); }
+  void put_pair(uint64_t where, uint64_t top, uint64_t limit) {
+    v8.put(where, top);
+    v8.put(where + 8, limit);
+  }
+  uint64_t space() { return v8.space_object(page.space, 0); }
+
   V8Builder v8;
   FakePage& page;
   uint64_t at;
@@ -30,8 +37,7 @@ class LinearAreas : public ::testing::Test {
 
 TEST_F(LinearAreas, OfAPairInTheIsolate) {
   EXPECT_EQ(found(), "none");
-  v8.put(v8.heap_address(0) + 0x100, at + 64);
-  v8.put(v8.heap_address(0) + 0x108, at + 256);
+  put_pair(v8.heap_address(0) + 0x100, at + 64, at + 256);
   EXPECT_EQ(found(), "64+192");
 }
 
@@ -42,27 +48,41 @@ TEST_F(LinearAreas, OfATripleItIsTopToLimitNotStartToTop) {
 
 TEST_F(LinearAreas, OfTwoThatBeginAlikeTheLimitWasLoweredInTheShorter) {
   v8.add_area(at + 16, at + 64, at + 128);
-  v8.put(v8.space_object(Space::kOld, 0) + 0x100, at + 64);
-  v8.put(v8.space_object(Space::kOld, 0) + 0x108, at + 256);
+  v8.add_area(at + 16, at + 64, at + 256);
   EXPECT_EQ(found(), "64+192");
 }
 
-TEST_F(LinearAreas, InTheSpaceObjectAndOnePointerAwayFromIt) {
-  uint64_t allocator = v8.allocate(0x100);
-  v8.put(allocator + 0x20, at + 64);
-  v8.put(allocator + 0x28, at + 256);
-  EXPECT_EQ(found(), "none") << "native memory holds look-alikes";
-  v8.put(v8.space_object(Space::kOld, 0) + 0x80, allocator);
+TEST_F(LinearAreas, OfAPairInTheSpaceObject) {
+  put_pair(space() + 0x100, at + 64, at + 256);
   EXPECT_EQ(found(), "64+192");
+}
+
+TEST_F(LinearAreas, NotOfOtherNativeMemory) {
+  put_pair(v8.allocate(16), at + 64, at + 256);
+  EXPECT_EQ(found(), "none");
 }
 
 TEST_F(LinearAreas, InASpaceObjectAtTheStartOfAMapping) {
-  uint64_t space = 0x50000000;
-  v8.memory().map(space, 0x2000);
-  v8.put(space, v8.word(v8.space_object(Space::kOld, 0)));
-  v8.put(page.header + layout_table_for(V8Builder::kInChunk).page.owner, space);
-  v8.put(space + 0x100, at + 64);
-  v8.put(space + 0x108, at + 256);
+  constexpr uint64_t kSpace = 0x50000000;
+  v8.memory().map(kSpace, 0x2000);
+  v8.put(kSpace, v8.word(space()));
+  v8.put(page.header + layout_table_for(V8Builder::kInChunk).page.owner, kSpace);
+  put_pair(kSpace + 0x100, at + 64, at + 256);
+  EXPECT_EQ(found(), "64+192");
+}
+
+/// Code space of 13.x, whose spaces have allocators of their own.
+class Allocators : public LinearAreas {
+ protected:
+  Allocators() : LinearAreas(V8Builder::kSeparate, Space::kCode) {}
+};
+
+TEST_F(Allocators, OnePointerAwayFromTheSpaceObject) {
+  uint64_t allocator = v8.allocate(0x100);
+  v8.put(allocator + 0x20, at + 16);
+  put_pair(allocator + 0x28, at + 64, at + 256);
+  EXPECT_EQ(found(), "none");
+  v8.put(space() + 0x80, allocator);
   EXPECT_EQ(found(), "64+192");
 }
 
@@ -87,9 +107,14 @@ TEST_F(LinearAreas, WhatDoesNotFitIsNone) {
   EXPECT_EQ(found(), "none") << "the whole area is a description of the page";
 }
 
-TEST_F(LinearAreas, ALimitNeedNotBeAligned) {
+class OldNewSpace : public LinearAreas {
+ protected:
+  OldNewSpace() : LinearAreas(V8Builder::kInChunk, Space::kNew) {}
+};
+
+TEST_F(OldNewSpace, ALoweredLimitNeedNotBeAligned) {
   v8.add_area(at + 16, at + 64, at + 250);
-  EXPECT_EQ(found(), "64+192");
+  EXPECT_EQ(found(), "64+" + std::to_string(page.area_end - at - 64)) << "new space has it up to the page's end";
 }
 
 TEST_F(LinearAreas, NotOfReadOnlyAndLargePages) {

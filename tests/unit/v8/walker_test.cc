@@ -115,10 +115,16 @@ TEST_F(Walk, AnAllocationAreaWhoseLimitLeadsNowhereIsIgnored) {
 TEST_F(Walk, NoObjectReachesIntoAnAllocationArea) {
   uint64_t a = array(3), top = page.top, last = page.top;
   garbage(4);
-  v8.put(a + 8, smi(100));  // the array says that it goes on behind top
+  v8.put(a + 8, smi(5));  // the array says that it goes on behind top, to where nothing begins
   uint64_t b = array(1);
   EXPECT_THAT(walk({{top, last + 32}}), ElementsAre(b));
   EXPECT_EQ(stats.not_parsed, top - a);
+}
+
+TEST_F(Walk, AnObjectThatCrossesTheTopOfAnAreaAndLeadsOnProvesItNone) {
+  uint64_t a = array(10), b = array(1);
+  EXPECT_THAT(walk({{a + 32, a + 64}}), ElementsAre(a, b));
+  EXPECT_EQ(stats.not_parsed, 0u);
 }
 
 TEST_F(Walk, ACorruptMapWordCostsThatObjectOnly) {
