@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "v8/heap/malloc_chunks.h"
 #include "v8/heap/object_index.h"
 
 namespace inquest::v8 {
@@ -73,9 +74,20 @@ constexpr uint16_t kNotInternalizedBit = 0x20;    // kIsNotInternalizedMask
 std::vector<DataExtent> native_extents(const Heap& heap) {
   std::vector<DataExtent> pieces;
   const std::vector<Page>& pages = heap.pages().pages();
-  auto add = [&](uint64_t from, uint64_t to) {
+  const std::vector<DataExtent> freed = freed_memory(heap.target());
+  auto add_pieces = [&](uint64_t from, uint64_t to) {
     for (uint64_t at = from; at < to; at += kPieceBytes)
       pieces.push_back({Address(at), std::min(kPieceBytes, to - at)});
+  };
+  // Everything but what malloc has got back.
+  auto add = [&](uint64_t from, uint64_t to) {
+    auto block = std::partition_point(freed.begin(), freed.end(),
+                                      [&](const DataExtent& f) { return f.start.value() + f.size <= from; });
+    for (; block != freed.end() && block->start.value() < to; ++block) {
+      if (block->start.value() > from) add_pieces(from, block->start.value());
+      from = std::max(from, block->start.value() + block->size);
+    }
+    if (from < to) add_pieces(from, to);
   };
   for (const MemoryRegion& region : heap.target().memory().regions()) {
     if (!region.writable || region.available == 0) continue;

@@ -1,5 +1,7 @@
 #include "v8/layout/layout.h"
 
+#include <string_view>
+
 namespace inquest::v8 {
 namespace {
 
@@ -19,7 +21,10 @@ class Resolver {
   }
   template <class T>
   void value(T& out, const char* name) {
-    set(out, constants_.value(name), name);
+    auto value = constants_.value(name);
+    bool is_shift = std::string_view(name).ends_with("_shift");
+    if (value && is_shift && (*value < 0 || *value > 31)) value.reset();
+    set(out, value, name);
   }
 
  private:
