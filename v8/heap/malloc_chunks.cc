@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
@@ -31,94 +32,136 @@ struct Chunk {
   uint64_t size = 0;
 };
 
+/// malloc_state::top: behind the mutex, two words of flags and ten fast bins.
+constexpr uint64_t kTopInArena = 0x60;
+/// heap_info in front of the arena of a thread: 0x20 bytes, 0x30 since 2.35.
+constexpr uint64_t kHeapInfo[] = {0x30, 0x20};
+
 class HeapWalk {
  public:
   HeapWalk(const MemoryReader& memory, const MemoryRegion& region)
       : start_(region.start.value()), bytes_(memory.view(region.start, region.available)), memory_(memory) {}
 
-  /// Appends the free chunks of this region, if it is one of malloc's heaps.
-  void find(std::vector<DataExtent>& freed) {
-    auto first = first_chunk();
-    if (!first) return;
-    auto key = cache_key();
-    std::vector<Chunk> free;
-    size_t chunks = 0;
-    uint64_t at = *first;
-    const uint64_t end = bytes_.size();
-    while (at + kHeader <= end) {
-      uint64_t size_word = word(at + 8);
-      uint64_t size = size_word & ~kFlags;
-      bool sound = size >= kSmallestChunk && size % 16 == 0 && size <= end - at && !(size_word & kIsMmapped) &&
-                   (size_word & kNonMainArena) == arena_flag_;
-      if (!sound) break;
-      ++chunks;
-      uint64_t next = at + size;
-      if (next == end) {  // the top of the heap, from which nothing has been handed out
-        free.push_back({at, size});
-        break;
-      }
-      if (next + kHeader > end) break;
-      bool in_bin = !(word(next + 8) & kPrevInUse);
-      if (in_bin && word(next) != size) break;
-      bool in_cache = key && word(at + kHeader + 8) == *key;
-      if (in_bin || in_cache) free.push_back({at, size});
-      at = next;
+  /// The word that marks blocks in a thread's cache: what the heads of the lists of this region's cache agree on.
+  std::optional<uint64_t> cache_key() const {
+    auto cache = cache_chunk();
+    if (!cache) return std::nullopt;
+    std::map<uint64_t, size_t> votes;
+    for (size_t bin = 0; bin < kBins; ++bin) {
+      uint64_t head = word(cache->at + kHeader + cache->layout->entries + 8 * bin);
+      if (head == 0 || head % 16 != 0) continue;
+      if (auto key = memory_.read_u64(Address(head) + 8)) ++votes[*key];
     }
-    if (chunks < kFewestChunks) return;
-    for (const Chunk& chunk : free) freed.push_back({Address(start_ + chunk.start + kHeader), chunk.size - kHeader});
+    if (votes.size() != 1 || votes.begin()->first == 0 || votes.begin()->second < 2) return std::nullopt;
+    return votes.begin()->first;
+  }
+
+  /// Appends the free chunks of this region, if it is one of malloc's heaps.
+  void find(std::optional<uint64_t> key, std::vector<DataExtent>& freed) const {
+    if (auto top = thread_arena_top()) {
+      // Where the first chunk lies depends on the version; the right one leads to the top.
+      for (uint64_t first = kTopInArena; first < kFirstChunkWithin; first += 16) {
+        Walk walk = walk_from(first, key, *top);
+        if (walk.reached_end && walk.chunks >= kFewestChunks) return append(walk.free, freed);
+      }
+      return;
+    }
+    if (auto cache = cache_chunk()) {
+      Walk walk = walk_from(cache->at, key, bytes_.size());
+      if (walk.chunks >= kFewestChunks) append(walk.free, freed);
+    }
   }
 
  private:
+  struct CacheChunk {
+    uint64_t at;
+    const CacheLayout* layout;
+  };
+  struct Walk {
+    std::vector<Chunk> free;
+    size_t chunks = 0;
+    bool reached_end = false;
+  };
+
   uint64_t word(uint64_t offset) const {
     uint64_t value = 0;
     if (offset + 8 <= bytes_.size()) std::memcpy(&value, bytes_.data() + offset, sizeof value);
     return value;
   }
 
-  std::optional<uint64_t> first_chunk() {
+  void append(const std::vector<Chunk>& free, std::vector<DataExtent>& freed) const {
+    for (const Chunk& chunk : free) freed.push_back({Address(start_ + chunk.start + kHeader), chunk.size - kHeader});
+  }
+
+  /// The first chunk of the main arena is the cache of the main thread.
+  std::optional<CacheChunk> cache_chunk() const {
     for (uint64_t at = 0; at + kHeader <= std::min<uint64_t>(bytes_.size(), kFirstChunkWithin); at += 16) {
       uint64_t size = word(at + 8);
       for (const CacheLayout& cache : kCaches) {
-        if ((size & ~(kPrevInUse | kNonMainArena)) != cache.chunk_size || !(size & kPrevInUse)) continue;
-        cache_ = at + kHeader;
-        layout_ = &cache;
-        arena_flag_ = size & kNonMainArena;
-        return at;
+        if ((size & ~(kPrevInUse | kNonMainArena)) == cache.chunk_size && (size & kPrevInUse))
+          return CacheChunk{at, &cache};
       }
     }
     return std::nullopt;
   }
 
-  /// The word that marks blocks in a thread's cache: what the heads of this cache's lists agree on.
-  std::optional<uint64_t> cache_key() const {
-    std::map<uint64_t, size_t> votes;
-    for (size_t bin = 0; bin < kBins; ++bin) {
-      uint64_t head = word(cache_ + layout_->entries + 8 * bin);
-      if (head == 0 || head % 16 != 0) continue;
-      if (auto key = memory_.read_u64(Address(head) + 8)) ++votes[*key];
+  /// Offset of the top chunk when this region begins with a heap_info and the arena it points to.
+  std::optional<uint64_t> thread_arena_top() const {
+    uint64_t arena = word(0) - start_;
+    if (std::find(std::begin(kHeapInfo), std::end(kHeapInfo), arena) == std::end(kHeapInfo)) return std::nullopt;
+    uint64_t top = word(arena + kTopInArena) - start_;
+    return top < bytes_.size() && top % 16 == 0 ? std::optional(top) : std::nullopt;
+  }
+
+  /// Chunk after chunk from `at` to the top chunk at `end`, or to a top chunk that ends there.
+  Walk walk_from(uint64_t at, std::optional<uint64_t> key, uint64_t end) const {
+    Walk walk;
+    while (at + kHeader <= bytes_.size()) {
+      uint64_t size_word = word(at + 8);
+      uint64_t size = size_word & ~kFlags;
+      bool top = at == end || at + size == bytes_.size();
+      if (top) {  // nothing has been handed out from it
+        walk.free.push_back({at, bytes_.size() - at});
+        walk.reached_end = true;
+        break;
+      }
+      bool sound =
+          size >= kSmallestChunk && size % 16 == 0 && at + size + kHeader <= bytes_.size() && !(size_word & kIsMmapped);
+      if (!sound) break;
+      uint64_t next = at + size;
+      bool in_bin = !(word(next + 8) & kPrevInUse);
+      if (in_bin && word(next) != size) break;
+      ++walk.chunks;
+      bool in_cache = key && word(at + kHeader + 8) == *key;
+      if (in_bin || in_cache) walk.free.push_back({at, size});
+      at = next;
     }
-    for (const auto& [key, count] : votes) {
-      if (key != 0 && count >= 2 && votes.size() == 1) return key;
-    }
-    return std::nullopt;
+    return walk;
   }
 
   const uint64_t start_;
   std::span<const std::byte> bytes_;
   const MemoryReader& memory_;
-  uint64_t cache_ = 0;
-  const CacheLayout* layout_ = nullptr;
-  uint64_t arena_flag_ = 0;
 };
+
+/// Anonymous memory that may be a heap of malloc.
+template <class Visit>
+void for_each_heap(const Target& target, Visit&& visit) {
+  for (const MemoryRegion& region : target.memory().regions()) {
+    if (!region.writable || !region.path.empty() || region.available < kFirstChunkWithin) continue;
+    visit(HeapWalk(target.memory(), region));
+  }
+}
 
 }  // namespace
 
 std::vector<DataExtent> freed_memory(const Target& target) {
+  std::optional<uint64_t> key;  // one for the process since 2.34
+  for_each_heap(target, [&](const HeapWalk& heap) {
+    if (!key) key = heap.cache_key();
+  });
   std::vector<DataExtent> freed;
-  for (const MemoryRegion& region : target.memory().regions()) {
-    if (!region.writable || !region.path.empty() || region.available < kFirstChunkWithin) continue;
-    HeapWalk(target.memory(), region).find(freed);
-  }
+  for_each_heap(target, [&](const HeapWalk& heap) { heap.find(key, freed); });
   return freed;
 }
 

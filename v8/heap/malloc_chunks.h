@@ -4,7 +4,8 @@
 // they would keep thousands of dead objects. glibc's heaps can be walked without its symbols (malloc/malloc.c, 2.26 to
 // 2.41): a heap is a run of chunks, each with its size in front, low bits as flags; a chunk is free when the next one's
 // PREV_INUSE bit is clear (then its size is repeated behind it), or when it sits in a thread's cache, which since 2.29
-// writes a key into its second word. The first chunk of each arena is a thread's cache itself, known by its size.
+// writes a key into its second word. The first chunk of the main arena is a thread's cache itself, known by its size;
+// arenas of threads say where they begin and where their unused top is.
 // Whatever does not fit this picture exactly counts as in use; so does every block of other allocators.
 #pragma once
 
