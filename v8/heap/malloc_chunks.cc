@@ -18,6 +18,7 @@ constexpr uint64_t kHeader = 16;  ///< prev_size and size; prev_size belongs to 
 constexpr uint64_t kSmallestChunk = 0x20;
 constexpr uint64_t kFirstChunkWithin = 0x1000;  ///< heap_info and malloc_state precede it in arenas of threads
 constexpr size_t kFewestChunks = 8;             ///< fewer are no proof that this is a heap
+constexpr size_t kFewestBelowTop = 2;           ///< where the known top is reached exactly
 
 /// tcache_perthread_struct: 64 counts, then 64 heads of lists of free blocks.
 struct CacheLayout {
@@ -62,7 +63,7 @@ class HeapWalk {
       // Where the first chunk lies depends on the version; the right one leads to the top.
       for (uint64_t first = kTopInArena; first < kFirstChunkWithin; first += 16) {
         Walk walk = walk_from(first, key, *top);
-        if (walk.reached_end && walk.chunks >= kFewestChunks) return append(walk.free, freed);
+        if (walk.reached_end && walk.chunks >= kFewestBelowTop) return append(walk.free, freed);
       }
       return;
     }

@@ -69,6 +69,21 @@ class StringTableRun {
 constexpr uint64_t kDeletedElement = 1ull << 32;  // Smi 1
 constexpr uint16_t kNotInternalizedBit = 0x20;    // kIsNotInternalizedMask
 
+/// Words of a scavenger's list of copied or promoted objects that begins at `at`: pairs of an object and its size. V8
+/// keeps emptied lists for the next collection; they never keep an object alive.
+size_t scavenger_list_words(const Heap& heap, std::span<const std::byte> bytes, size_t at) {
+  constexpr size_t kFewestPairs = 12;
+  constexpr uint64_t kLargestObject = 0x40000;
+  size_t pairs = 0;
+  for (; at + 16 <= bytes.size(); at += 16, ++pairs) {
+    uint64_t pair[2];
+    std::memcpy(pair, bytes.data() + at, sizeof pair);
+    bool sized = pair[1] >= 8 && pair[1] % 8 == 0 && pair[1] <= kLargestObject;
+    if (!sized || !is_heap_object(pair[0]) || !heap.pages().page_of(pair[0] - 1)) break;
+  }
+  return pairs >= kFewestPairs ? 2 * pairs : 0;
+}
+
 }  // namespace
 
 std::vector<DataExtent> native_extents(const Heap& heap) {
@@ -125,6 +140,10 @@ void scan_roots(const Heap& heap, const DataExtent& extent, MapCache& maps, std:
     const Page* page = is_heap_object(word) ? object_page(heap, word - 1) : nullptr;
     if (!page) {
       if (off_heap_table) run.flush(roots, stats);
+      continue;
+    }
+    if (size_t list = scavenger_list_words(heap, bytes, at)) {
+      at += 8 * (list - 1);
       continue;
     }
     ++stats.root_words;

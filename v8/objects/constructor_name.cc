@@ -93,63 +93,53 @@ std::string ConstructorNames::name(const MapInfo& map, uint64_t object) const {
   if (map.type == objects_.heap().types().js_proxy) return "Proxy";
   std::string name = from_constructor(map);
   if (!name.empty()) return name;
-  bool old_rule = objects_.heap().layout().version < kNearestPrototypeWins;
-  auto found = old_rule ? from_prototype_chain_until_9(map, object) : from_prototype_chain(map, object);
+  auto found = from_prototype_chain(map, object);
   return found ? *found : class_name(map, object);
 }
 
-template <class Visit>
-void ConstructorNames::for_each_prototype(const MapInfo& map, uint64_t object, Visit&& visit) const {
-  const MapInfo* current_map = &map;
-  uint64_t current = object;
+/// What the prototypes from `first` on say. Objects share them, so it is worked out once for each first prototype.
+const ConstructorNames::Chain& ConstructorNames::chain_from(uint64_t first) const {
+  auto [entry, fresh] = chains_.try_emplace(first);
+  Chain& chain = entry->second;
+  if (!fresh) return chain;
+  bool tag_seen = false, constructor_seen = false;
+  uint64_t current = first;
   for (int i = 0; i < kMaxPrototypes; ++i) {
-    if (current != 0 && !visit(current)) return;
-    current = objects_.field(current_map->map + 1, objects_.heap().layout().map.prototype);
-    current_map = objects_.map_of(current);
-    if (!current_map || current_map->category != Category::kReceiver) return;
-    if (current_map->type == objects_.heap().types().js_proxy) return;
-  }
-}
-
-/// Since 10.x: at each prototype in turn, its @@toStringTag (an empty one too), then its constructor.
-std::optional<std::string> ConstructorNames::from_prototype_chain(const MapInfo& map, uint64_t object) const {
-  std::optional<std::string> name;
-  for_each_prototype(map, object, [&](uint64_t current) {
-    auto tag = objects_.own_data_property(current, to_string_tag_);
-    if (tag && objects_.is_string(*tag)) {
-      name = objects_.string(*tag).value_or("");
-      return false;
+    const MapInfo* map = objects_.map_of(current);
+    if (!map || map->category != Category::kReceiver || map->type == objects_.heap().types().js_proxy) break;
+    if (!tag_seen && objects_.has_own_property(current, to_string_tag_)) {
+      tag_seen = true;
+      auto tag = objects_.own_data_property(current, to_string_tag_);
+      if (tag && objects_.is_string(*tag)) chain.tag = objects_.string(*tag).value_or("");
+      if (chain.tag && !chain.nearest) chain.nearest = chain.tag;
     }
-    if (current == object) return true;
-    auto constructor = objects_.own_data_property(current, constructor_);
-    if (!constructor || !objects_.is_function(*constructor)) return true;
-    std::string debug_name = objects_.function_debug_name(*constructor);
-    if (debug_name.empty() || debug_name == "Object") return true;
-    name = std::move(debug_name);
-    return false;
-  });
-  return name;
+    if (!chain.nearest || !constructor_seen) {
+      auto constructor = objects_.own_data_property(current, constructor_);
+      std::string name;
+      if (constructor && objects_.is_function(*constructor)) name = objects_.function_debug_name(*constructor);
+      bool telling = !name.empty() && name != "Object";
+      if (telling && !chain.nearest) chain.nearest = name;
+      if (!constructor_seen && objects_.has_own_property(current, constructor_)) {
+        constructor_seen = true;
+        if (telling) chain.constructor = name;
+      }
+    }
+    if (tag_seen && constructor_seen && chain.nearest) break;
+    current = objects_.field(map->map + 1, objects_.heap().layout().map.prototype);
+  }
+  return chain;
 }
 
-/// Before: the first @@toStringTag along the whole chain; only then the first constructor.
-std::optional<std::string> ConstructorNames::from_prototype_chain_until_9(const MapInfo& map, uint64_t object) const {
-  std::optional<std::string> name;
-  for_each_prototype(map, object, [&](uint64_t current) {
-    if (!objects_.has_own_property(current, to_string_tag_)) return true;
-    auto tag = objects_.own_data_property(current, to_string_tag_);
-    if (tag && objects_.is_string(*tag)) name = objects_.string(*tag).value_or("");
-    return false;
-  });
-  if (name) return name;
-  for_each_prototype(map, object, [&](uint64_t current) {
-    if (current == object || !objects_.has_own_property(current, constructor_)) return true;
-    auto constructor = objects_.own_data_property(current, constructor_);
-    if (!constructor || !objects_.is_function(*constructor)) return false;
-    std::string debug_name = objects_.function_debug_name(*constructor);
-    if (!debug_name.empty() && debug_name != "Object") name = std::move(debug_name);
-    return false;
-  });
-  return name;
+std::optional<std::string> ConstructorNames::from_prototype_chain(const MapInfo& map, uint64_t object) const {
+  bool nearest_wins = objects_.heap().layout().version >= kNearestPrototypeWins;
+  bool own_tag = object != 0 && objects_.has_own_property(object, to_string_tag_);
+  if (own_tag) {
+    auto tag = objects_.own_data_property(object, to_string_tag_);
+    if (tag && objects_.is_string(*tag)) return objects_.string(*tag).value_or("");
+  }
+  const Chain& chain = chain_from(objects_.field(map.map + 1, objects_.heap().layout().map.prototype));
+  if (nearest_wins) return chain.nearest;
+  return chain.tag && !own_tag ? chain.tag : chain.constructor;
 }
 
 /// Class of a JSPrimitiveWrapper, by the value it wraps (at 24).

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "v8/objects/object_reader.h"
 
@@ -22,20 +23,26 @@ class ConstructorNames {
 
  private:
   std::string from_constructor(const MapInfo& map) const;
+  /// Since 10.x: at each prototype in turn, its @@toStringTag (an empty one too), then its constructor. Before: the
+  /// first
+  /// @@toStringTag along the whole chain; only then the first constructor.
   std::optional<std::string> from_prototype_chain(const MapInfo& map, uint64_t object) const;
-  std::optional<std::string> from_prototype_chain_until_9(const MapInfo& map, uint64_t object) const;
+  struct Chain {
+    std::optional<std::string> nearest;      ///< by the newer rule
+    std::optional<std::string> tag;          ///< of the first prototype with a @@toStringTag, when that is a string
+    std::optional<std::string> constructor;  ///< of the first prototype with a constructor, when that tells something
+  };
+  const Chain& chain_from(uint64_t first) const;
   std::string constructor_name(uint64_t function) const;
   bool has_null_prototype(const MapInfo& map) const;
   std::string primitive_class(uint64_t object) const;
-  /// Calls visit(object, map) for the object (when known) and its prototypes until it returns false.
-  template <class Visit>
-  void for_each_prototype(const MapInfo& map, uint64_t object, Visit&& visit) const;
   std::string class_name(const MapInfo& map, uint64_t object) const;
 
   const ObjectReader& objects_;
   uint64_t to_string_tag_;
   uint64_t constructor_;
   uint64_t name_;
+  mutable std::unordered_map<uint64_t, Chain> chains_;
 };
 
 }  // namespace inquest::v8
