@@ -125,8 +125,8 @@ void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::
       case kSliced:
         if (piece.depth >= kMaxIndirections) break;
         pending.push_back({field(piece.word, layout.parent),
-                           piece.from + static_cast<uint32_t>(smi_value(field(piece.word, layout.offset))),
-                           piece.count, piece.depth + 1});
+                           piece.from + static_cast<uint32_t>(smi_value(field(piece.word, layout.offset))), piece.count,
+                           piece.depth + 1});
         break;
       case kThin:
         if (piece.depth >= kMaxIndirections) break;
