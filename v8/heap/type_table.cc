@@ -174,7 +174,6 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
   table.name_dictionary = root_type("name_dictionary", "NameDictionary");
   table.global_dictionary = root_type("global_dictionary", "GlobalDictionary");
   table.js_array = as_type(constants.type("JSArray"));
-  table.js_regexp = as_type(constants.type("JSRegExp"));
   table.js_bound_function = as_type(constants.type("JSBoundFunction"));
   table.js_weak_ref = as_type(constants.type("JSWeakRef"));
   table.js_proxy = as_type(constants.type("JSProxy"));

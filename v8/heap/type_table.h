@@ -82,7 +82,6 @@ class TypeTable {
   uint16_t map = 0xffff;
   uint16_t free_space = 0xffff;
   uint16_t js_array = 0xffff;
-  uint16_t js_regexp = 0xffff;
   uint16_t js_bound_function = 0xffff;
   uint16_t js_weak_ref = 0xffff;
   uint16_t js_proxy = 0xffff;

@@ -53,12 +53,12 @@ constexpr LayoutTable kTables[] = {
   // Node 24, 25 (13.6, 14.1)
   {.major = 13, .minor = 6, .page = kPage130, .code = CodeLayout::kInstructionStream32, .code_alignment = 64,
    .code_instruction_size = 56, .code_metadata_size = 60, .bytecode_array_header = 64,
-   .feedback_metadata_has_closure_slots = true, .date_value_is_raw = true,
+   .feedback_metadata_has_closure_slots = true,
    .first_js_function_type = 2066, .js_function_types = 16, .large_page_flag_bit = 10, .read_only_flag_bit = 6},
   // Node 26 (14.6)
   {.major = 14, .minor = 6, .page = kPage130, .code = CodeLayout::kInstructionStream32, .code_alignment = 64,
    .code_instruction_size = 56, .code_metadata_size = 60, .bytecode_array_header = 64,
-   .feedback_metadata_has_closure_slots = true, .descriptor_array_header = 32, .date_value_is_raw = true,
+   .feedback_metadata_has_closure_slots = true, .descriptor_array_header = 32,
    .first_js_function_type = 2066, .js_function_types = 17, .large_page_flag_bit = 7, .read_only_flag_bit = 10},
 };
 // clang-format on

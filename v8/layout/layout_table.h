@@ -50,7 +50,6 @@ struct LayoutTable {
   bool feedback_metadata_has_closure_slots = false;  ///< create_closure_slot_count at 12: 12.x and later
   uint16_t descriptor_array_header = 24;
   bool unboxed_doubles = false;  ///< double fields lie raw in the object: until 8.3
-  bool date_value_is_raw = false;
   /// JS_FUNCTION_TYPE and how many types from it on are functions (class constructors and others have their own).
   uint16_t first_js_function_type;
   uint16_t js_function_types = 1;

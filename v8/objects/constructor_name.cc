@@ -104,27 +104,27 @@ const ConstructorNames::Chain& ConstructorNames::chain_from(uint64_t first) cons
   if (!fresh) return chain;
   bool tag_seen = false, constructor_seen = false;
   uint64_t current = first;
-  for (int i = 0; i < kMaxPrototypes; ++i) {
+  for (int i = 0; i < kMaxPrototypes && !(tag_seen && constructor_seen && chain.nearest); ++i) {
     const MapInfo* map = objects_.map_of(current);
     if (!map || map->category != Category::kReceiver || map->type == objects_.heap().types().js_proxy) break;
-    if (!tag_seen && objects_.has_own_property(current, to_string_tag_)) {
-      tag_seen = true;
+    // A @@toStringTag that is a getter, or no string, ends the older rule's search, but not the newer one's.
+    if ((!tag_seen || !chain.nearest) && objects_.has_own_property(current, to_string_tag_)) {
       auto tag = objects_.own_data_property(current, to_string_tag_);
-      if (tag && objects_.is_string(*tag)) chain.tag = objects_.string(*tag).value_or("");
-      if (chain.tag && !chain.nearest) chain.nearest = chain.tag;
+      std::optional<std::string> text;
+      if (tag && objects_.is_string(*tag)) text = objects_.string(*tag).value_or("");
+      if (!tag_seen) chain.tag = text;
+      if (!chain.nearest) chain.nearest = text;
+      tag_seen = true;
     }
-    if (!chain.nearest || !constructor_seen) {
+    if ((!constructor_seen || !chain.nearest) && objects_.has_own_property(current, constructor_)) {
       auto constructor = objects_.own_data_property(current, constructor_);
-      std::string name;
+      std::optional<std::string> name;
       if (constructor && objects_.is_function(*constructor)) name = objects_.function_debug_name(*constructor);
-      bool telling = !name.empty() && name != "Object";
-      if (telling && !chain.nearest) chain.nearest = name;
-      if (!constructor_seen && objects_.has_own_property(current, constructor_)) {
-        constructor_seen = true;
-        if (telling) chain.constructor = name;
-      }
+      if (name && (name->empty() || *name == "Object")) name.reset();
+      if (!constructor_seen) chain.constructor = name;
+      if (!chain.nearest) chain.nearest = name;
+      constructor_seen = true;
     }
-    if (tag_seen && constructor_seen && chain.nearest) break;
     current = objects_.field(map->map + 1, objects_.heap().layout().map.prototype);
   }
   return chain;

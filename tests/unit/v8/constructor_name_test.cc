@@ -188,6 +188,17 @@ TEST_F(Names, TheNearestPrototypeWins) {
   EXPECT_EQ(name(object({}, tagged("Near", prototype_of("Far")))), "Near");
 }
 
+TEST_F(Names, ATagThatIsNoStringDoesNotHideOneFurtherUp) {
+  uint64_t near = object({{tag, v8.heap_number(1)}}, tagged("Far"), {.bit_field3 = kPrototypeMap});
+  EXPECT_EQ(name(object({}, near)), "Far");
+}
+
+TEST_F(OldNames, ATagThatIsNoStringHidesTheOnesFurtherUp) {
+  uint64_t near =
+      object({{tag, v8.heap_number(1)}}, tagged("Far", prototype_of("Class")), {.bit_field3 = kPrototypeMap});
+  EXPECT_EQ(name(object({}, near)), "Class");
+}
+
 TEST_F(OldNames, ATagWinsFromAnywhere) {
   EXPECT_EQ(name(object({}, prototype_of("Near", tagged("Far")))), "Far");
   EXPECT_EQ(name(object({}, prototype_of("Near", prototype_of("Far")))), "Near");
