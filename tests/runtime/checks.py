@@ -65,9 +65,11 @@ def compare_counts(found: dict[str, int], truth: dict, what: str) -> list[str]:
 def check_snapshot(context: Context, case: str) -> list[str]:
     """Every row against V8's own heap snapshot."""
     directory = context.make(case)
-    truth = heap_snapshot.read_rows(directory / "snapshot.heapsnapshot")
+    snapshot = heap_snapshot.read(directory / "snapshot.heapsnapshot")
+    truth = snapshot.rows
     found = rows_of(context.open(directory).census())
-    differences = comparison.compare(truth, found, case, context.version, comparison.load_exceptions())
+    differences = comparison.compare(truth, found, case, context.version, comparison.load_exceptions(),
+                                     snapshot.transient)
     context.say(f"{len(truth)} types in the snapshot, {len(found)} in the census, {len(differences)} differ")
     if differences:
         context.say(comparison.table(differences))
@@ -131,6 +133,18 @@ def check_workers(context: Context, case: str) -> list[str]:
         workers = sorted((sorted(rows.items()) for index, rows in isolates.items() if index != 0))
         if workers != sorted(sorted(rows.items()) for rows in expected[1:]):
             failures.append(f"{case}: the workers' isolates have {workers}, the workers had {expected[1:]}")
+    return failures
+
+
+def check_churn(context: Context, case: str) -> list[str]:
+    """What was dropped does not count as live, wherever old pointers to it lie about; what is kept is exact."""
+    directory = context.make(case)
+    truth = truth_of(directory)
+    live = counts_of(context.open(directory).census())
+    failures = compare_counts(live, truth, f"{case}, live")
+    for name, count in truth["dead"].items():
+        if live.get(name, 0) > GARBAGE_LEFT_OVER:
+            failures.append(f"{case}: {live[name]} of {count} dropped {name} count as live")
     return failures
 
 
@@ -202,6 +216,33 @@ def check_plugin(context: Context, case: str) -> list[str]:
     return failures
 
 
+def check_jsstack(context: Context, case: str) -> list[str]:
+    """JavaScript frames against the Error.stack that the program took on the line on which it died."""
+    directory = context.make(case)
+    truth = [frame for frame in truth_of(directory)["frames"] if frame["line"] is not None]
+    inquest = context.open(directory)
+    thread = inquest.json("v8", "bt")["threads"][0]
+    found = [frame for frame in thread["frames"] if frame["kind"] == "js"]
+    failures = []
+    if len(truth) < 10:
+        failures.append(f"the program saw only {len(truth)} frames of its own")
+    if not thread["complete"]:
+        failures.append(f"the stack ends early: {thread.get('stop_reason')}")
+    for i in range(max(len(truth), len(found))):
+        # The innermost frame stands at another call of the same line.
+        keys = ("function", "file", "line") if i == 0 else ("function", "file", "line", "column")
+        expected = [truth[i].get(key) or "" for key in keys] if i < len(truth) else None
+        got = [found[i].get(key, "") for key in keys] if i < len(found) else None
+        if expected != got:
+            failures.append(f"frame {i}: {got}, Error.stack has {expected}")
+    tiers = sorted({frame.get("tier", "") for frame in found})
+    inlined = sum(frame["inlined"] for frame in found)
+    context.say(f"{len(truth)} frames in Error.stack, {len(found)} found; tiers {' '.join(tiers)}, {inlined} inlined")
+    if inlined < 2:
+        failures.append(f"{inlined} inlined frames, the program has two levels of them")
+    return failures
+
+
 def _first_difference(expected: str, found: str) -> str:
     expected_lines, found_lines = expected.splitlines(), found.splitlines()
     for number, (left, right) in enumerate(zip(expected_lines, found_lines), 1):
@@ -221,6 +262,8 @@ CHECKS = {
     "busy": check_counts,
     "workers": check_workers,
     "dropped": check_dropped,
+    "churn": check_churn,
+    "jsstack": check_jsstack,
     "gc": check_gc,
     "plugin": lambda context, _: check_plugin(context, "gt"),
 }

@@ -53,15 +53,20 @@ def load_exceptions(path: pathlib.Path = EXCEPTIONS_FILE) -> list[Allowance]:
             for entry in entries]
 
 
-def compare(truth: dict[str, Row], found: dict[str, Row], case: str, version: str,
-            exceptions: list[Allowance]) -> list[Difference]:
-    """All differences, largest first, each marked with the exception that allows it."""
+def compare(truth: dict[str, Row], found: dict[str, Row], case: str, version: str, exceptions: list[Allowance],
+            transient: dict[str, Row] | None = None) -> list[Difference]:
+    """All differences, largest first, each marked with the exception that allows it. `transient` rows of the truth may
+    be missing: the program could have lost them before it died."""
     differences = []
     for name in sorted(truth.keys() | found.keys()):
         difference = Difference(name, truth.get(name, Row()), found.get(name, Row()))
         if difference.count == 0 and difference.self_size == 0:
             continue
-        difference.reason = next((entry.reason for entry in exceptions if entry.allows(difference, case, version)), "")
+        gone = (transient or {}).get(name, Row())
+        if -gone.count <= difference.count <= 0 and -gone.self_size <= difference.self_size <= 0:
+            difference.reason = "only handles or the stack of the moment of the snapshot kept them"
+        else:
+            difference.reason = next((entry.reason for entry in exceptions if entry.allows(difference, case, version)), "")
         differences.append(difference)
     return sorted(differences, key=lambda entry: (-abs(entry.count), -abs(entry.self_size), entry.type))
 

@@ -40,16 +40,25 @@ ROWS = [("Session", 7, 336), ("global", 2, 48), ("Function", 3, 160), ("AsyncFun
         ("Proxy", 2, 64), ("(Array)", 12, 999)]
 
 
-def write_snapshot(path: pathlib.Path, fields: list[str]) -> None:
-    strings, nodes = [], []
-    for node_type, name, size, count in NODES:
+def write_snapshot(path: pathlib.Path, fields: list[str], by_handle: str = "") -> None:
+    """The root keeps all nodes, but those named `by_handle`, which the handle scopes keep."""
+    entries = [("synthetic", "", 0, 1), ("synthetic", "(Handle scope)", 0, 1)] + NODES
+    names = [name for _, name, _, count in entries for _ in range(count)]
+    kept = {0: [node for node in range(1, len(names)) if names[node] != by_handle],
+            1: [node for node in range(1, len(names)) if names[node] == by_handle]}
+    nodes, edges, strings = [], [], []
+    for node_type, name, size, count in entries:
         strings.append(name)
         for _ in range(count):
-            values = {"type": NODE_TYPES.index(node_type), "name": len(strings) - 1, "self_size": size}
+            node = len(nodes) // len(fields)
+            values = {"type": NODE_TYPES.index(node_type), "name": len(strings) - 1, "self_size": size,
+                      "edge_count": len(kept.get(node, []))}
             nodes += [values.get(field, 1) for field in fields]
-    meta = {"node_fields": fields, "node_types": [NODE_TYPES]}
+            edges += [number for target in kept.get(node, []) for number in (1, target, target * len(fields))]
+    meta = {"node_fields": fields, "node_types": [NODE_TYPES], "edge_fields": ["type", "name_or_index", "to_node"],
+            "edge_types": [["weak", "element"]]}
     path.write_text(json.dumps({"snapshot": {"meta": meta, "node_count": len(nodes) // len(fields)}, "nodes": nodes,
-                                "strings": strings}))
+                                "edges": edges, "strings": strings}))
 
 
 def rows(*entries, isolate=0):
@@ -112,13 +121,24 @@ class HarnessTest(unittest.TestCase):
         answers = {"v8 findjsobjects": {"rows": rows(*ROWS, ("Invented", 1, 8))}}
         self.assertTrue(self.failures(checks.check_snapshot, "self-test", answers))
 
+    def test_what_only_handles_kept_may_be_gone(self):
+        path = self.directory / "snapshot.heapsnapshot"
+        answers = {"v8 findjsobjects": {"rows": rows(*[row for row in ROWS if row[0] != "Session"])}}
+        fields = ["type", "name", "id", "self_size", "edge_count"]
+        write_snapshot(path, fields)
+        self.assertTrue(self.failures(checks.check_snapshot, "self-test", answers))
+        write_snapshot(path, fields, by_handle="Session")
+        self.assertFalse(self.failures(checks.check_snapshot, "self-test", answers))
+        answers["v8 findjsobjects"]["rows"] += rows(("Session", 8, 384))
+        self.assertTrue(self.failures(checks.check_snapshot, "self-test", answers))
+
     def test_snapshot_of_wrong_width_is_refused(self):
         path = self.directory / "snapshot.heapsnapshot"
         write_snapshot(path, ["type", "name", "id", "self_size", "edge_count"])
         broken = json.loads(path.read_text())
         broken["nodes"].append(0)
         path.write_text(json.dumps(broken))
-        self.assertRaises(ValueError, heap_snapshot.read_rows, path)
+        self.assertRaises(ValueError, heap_snapshot.read, path)
 
     def test_counts(self):
         self.truth({"counts": {"Order": 5, "Gone": 0}, "between": {"Filler": [3, 3]}})
@@ -139,6 +159,13 @@ class HarnessTest(unittest.TestCase):
         self.assert_every_number_matters(checks.check_dropped, "dropped", answers, ("count",))
         answers["v8 findjsobjects"]["rows"] += rows(("Garbage", checks.GARBAGE_LEFT_OVER + 1, 1))
         self.assertTrue(self.failures(checks.check_dropped, "dropped", answers))
+
+    def test_churn(self):
+        self.truth({"counts": {"Kept": 50}, "dead": {"Garbage": 50}})
+        answers = {"v8 findjsobjects": {"rows": rows(("Kept", 50, 1))}}
+        self.assert_every_number_matters(checks.check_churn, "churn", answers, ("count",))
+        answers["v8 findjsobjects"]["rows"] += rows(("Garbage", checks.GARBAGE_LEFT_OVER + 1, 1))
+        self.assertTrue(self.failures(checks.check_churn, "churn", answers))
 
     def test_gc(self):
         self.truth({"counts": {"Pinned": 6}})

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "v8/heap/calibration.h"
+#include "v8/heap/root_scanner.h"
 #include "v8/heap/scavenge.h"
 
 namespace inquest::v8 {
@@ -135,6 +136,13 @@ void Heap::build_types(const Constants& constants) {
     root_types.emplace_back(name, type);
   }
   types_ = TypeTable::build(layout_, constants, root_types);
+}
+
+const BackgroundAreas& Heap::background_areas() const {
+  std::call_once(background_once_, [this] {
+    background_areas_ = std::make_unique<BackgroundAreas>(target_.memory(), pages_, native_memory(*this));
+  });
+  return *background_areas_;
 }
 
 uint64_t Heap::root(std::string_view name, uint32_t isolate) const {

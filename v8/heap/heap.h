@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "postmortem/model/result.h"
 #include "postmortem/model/target.h"
+#include "v8/heap/background_areas.h"
 #include "v8/heap/linear_areas.h"
 #include "v8/heap/map_cache.h"
 #include "v8/heap/object_size.h"
@@ -62,7 +64,13 @@ class Heap {
   uint64_t root(std::string_view name, uint32_t isolate = 0) const;
 
   MapCache new_map_cache() const { return MapCache(pages_, layout_, types_); }
-  Walker new_walker(MapCache& maps) const { return Walker(pages_, layout_, calibration_, maps); }
+  Walker new_walker(MapCache& maps) const {
+    return Walker(pages_, layout_, calibration_, maps,
+                  [this](uint64_t top) { return background_areas().limit_of(top); });
+  }
+
+  /// Searched for on first use, which is where a walk meets bytes that are no object. Thread-safe.
+  const BackgroundAreas& background_areas() const;
 
   bool is_read_only(uint64_t address) const {
     const Page* page = pages_.page_of(address);
@@ -91,6 +99,8 @@ class Heap {
   SizeCalibration calibration_;
   std::vector<std::vector<LinearArea>> areas_;
   Provenance provenance_;
+  mutable std::once_flag background_once_;
+  mutable std::unique_ptr<const BackgroundAreas> background_areas_;
 };
 
 }  // namespace inquest::v8

@@ -5,7 +5,8 @@
 // 2.41): a heap is a run of chunks, each with its size in front, low bits as flags; a chunk is free when the next one's
 // PREV_INUSE bit is clear (then its size is repeated behind it), or when it sits in a thread's cache, which since 2.29
 // writes a key into its second word. The first chunk of the main arena is a thread's cache itself, known by its size;
-// arenas of threads say where they begin and where their unused top is.
+// arenas of threads say where they begin and where their unused top is. Where something blocks the way of the brk heap
+// (V8 likes to put its code range there), the main arena goes on in memory mapped for it, which begins with a chunk.
 // Whatever does not fit this picture exactly counts as in use; so does every block of other allocators.
 #pragma once
 
@@ -17,7 +18,8 @@
 
 namespace inquest::v8 {
 
-/// Contents of free chunks, sorted by address, not overlapping.
+/// Contents of free chunks and of segments of zones, left-over words behind small chunks in use; sorted by address, not
+/// overlapping.
 std::vector<DataExtent> freed_memory(const Target& target);
 
 }  // namespace inquest::v8

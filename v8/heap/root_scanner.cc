@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "v8/heap/array_buffer_memory.h"
+#include "v8/heap/handle_blocks.h"
 #include "v8/heap/malloc_chunks.h"
 #include "v8/heap/object_index.h"
 
@@ -21,6 +24,40 @@ uint64_t first_live_byte(const Heap& heap, const MemoryRegion& region) {
     if (region.contains(sp)) lowest = std::min(lowest, sp.value() - kRedZone);
   }
   return lowest == UINT64_MAX ? first : std::max(first, lowest);
+}
+
+/// Stacks of threads that never ran JavaScript (V8's own helpers, other threads of the program) hold no roots: such
+/// code has its handles in blocks, and what lies on its stack is left over. An isolate keeps the limit of the stack it
+/// runs on, so a stack that no isolate points into is none of its.
+bool is_foreign_stack(const Heap& heap, const MemoryRegion& region) {
+  const auto threads = heap.target().threads();
+  auto on_stack = [&](const Thread& thread) { return region.contains(thread.registers.sp()); };
+  if (std::none_of(threads.begin(), threads.end(), on_stack)) return false;
+  for (const Isolate& isolate : heap.isolates()) {
+    if (isolate.address.is_null()) return false;
+    auto bytes = heap.target().memory().view(isolate.address, kIsolateStructBytes);
+    for (size_t at = 0; at + 8 <= bytes.size(); at += 8) {
+      uint64_t word;
+      std::memcpy(&word, bytes.data() + at, 8);
+      if (region.contains(Address(word))) return false;
+    }
+  }
+  return !heap.isolates().empty();
+}
+
+/// Extents in order, those that touch taken together.
+std::vector<DataExtent> merged(std::vector<DataExtent> extents) {
+  std::sort(extents.begin(), extents.end(), [](const DataExtent& a, const DataExtent& b) { return a.start < b.start; });
+  std::vector<DataExtent> result;
+  for (const DataExtent& extent : extents) {
+    if (!result.empty() && extent.start.value() <= result.back().start.value() + result.back().size) {
+      uint64_t end = std::max(result.back().start.value() + result.back().size, extent.start.value() + extent.size);
+      result.back().size = end - result.back().start.value();
+    } else {
+      result.push_back(extent);
+    }
+  }
+  return result;
 }
 
 const Page* object_page(const Heap& heap, uint64_t address) {
@@ -84,21 +121,19 @@ size_t scavenger_list_words(const Heap& heap, std::span<const std::byte> bytes, 
   return pairs >= kFewestPairs ? 2 * pairs : 0;
 }
 
-}  // namespace
-
-std::vector<DataExtent> native_extents(const Heap& heap) {
+/// Writable memory outside the heap's pages and outside `dead`.
+std::vector<DataExtent> cut_out(const Heap& heap, const std::vector<DataExtent>& dead, bool foreign_stacks = false) {
   std::vector<DataExtent> pieces;
   const std::vector<Page>& pages = heap.pages().pages();
-  const std::vector<DataExtent> freed = freed_memory(heap.target());
   auto add_pieces = [&](uint64_t from, uint64_t to) {
     for (uint64_t at = from; at < to; at += kPieceBytes)
       pieces.push_back({Address(at), std::min(kPieceBytes, to - at)});
   };
-  // Everything but what malloc has got back.
+  // Everything but what is dead.
   auto add = [&](uint64_t from, uint64_t to) {
-    auto block = std::partition_point(freed.begin(), freed.end(),
-                                      [&](const DataExtent& f) { return f.start.value() + f.size <= from; });
-    for (; block != freed.end() && block->start.value() < to; ++block) {
+    auto block = std::partition_point(dead.begin(), dead.end(),
+                                      [&](const DataExtent& d) { return d.start.value() + d.size <= from; });
+    for (; block != dead.end() && block->start.value() < to; ++block) {
       if (block->start.value() > from) add_pieces(from, block->start.value());
       from = std::max(from, block->start.value() + block->size);
     }
@@ -106,6 +141,7 @@ std::vector<DataExtent> native_extents(const Heap& heap) {
   };
   for (const MemoryRegion& region : heap.target().memory().regions()) {
     if (!region.writable || region.available == 0) continue;
+    if (!foreign_stacks && is_foreign_stack(heap, region)) continue;
     uint64_t from = first_live_byte(heap, region);
     uint64_t end = region.start.value() + region.available;
     if (from >= end) continue;
@@ -123,6 +159,26 @@ std::vector<DataExtent> native_extents(const Heap& heap) {
     }
   }
   return pieces;
+}
+
+}  // namespace
+
+std::vector<DataExtent> native_memory(const Heap& heap) { return cut_out(heap, {}, true); }
+
+std::vector<DataExtent> native_extents(const Heap& heap) {
+  const MemoryReader& memory = heap.target().memory();
+  std::vector<DataExtent> dead = freed_memory(heap.target());
+  for (const Isolate& isolate : heap.isolates()) {
+    if (isolate.address.is_null()) continue;
+    auto closed = closed_handles(memory, isolate.address);
+    dead.insert(dead.end(), closed.begin(), closed.end());
+  }
+  dead = merged(std::move(dead));
+  std::vector<DataExtent> native = cut_out(heap, dead);
+  for (const auto& more : {array_buffer_memory(memory, native), closed_background_handles(memory, native)}) {
+    dead.insert(dead.end(), more.begin(), more.end());
+  }
+  return cut_out(heap, merged(std::move(dead)));
 }
 
 void scan_roots(const Heap& heap, const DataExtent& extent, MapCache& maps, std::vector<uint64_t>& roots,

@@ -10,7 +10,10 @@
 
 namespace inquest::v8 {
 
-/// Parts of writable memory outside the heap's pages, cut into pieces of about the same size.
+/// Writable memory outside the heap's pages, cut into pieces; dead stack left out.
+std::vector<DataExtent> native_memory(const Heap& heap);
+
+/// The parts of it that may hold roots, cut into pieces of about the same size.
 std::vector<DataExtent> native_extents(const Heap& heap);
 
 /// Appends the object starts that words of `extent` point to.

@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <span>
+#include <utility>
 
 #include "v8/heap/map_cache.h"
 #include "v8/heap/object_size.h"
@@ -40,10 +42,15 @@ struct WalkStats {
   }
 };
 
+/// Tells where an allocation area ends that is not known beforehand: its limit for its top, 0 for none.
+using LimitOf = std::function<uint64_t(uint64_t top)>;
+
 class Walker {
  public:
-  Walker(const PageTable& pages, const Layout& layout, const SizeCalibration& calibration, MapCache& maps)
-      : sizer_(pages, layout, calibration), maps_(maps), pages_(pages) {}
+  /// `limit_of` is asked where there is no object; it may be empty.
+  Walker(const PageTable& pages, const Layout& layout, const SizeCalibration& calibration, MapCache& maps,
+         LimitOf limit_of = {})
+      : sizer_(pages, layout, calibration), maps_(maps), pages_(pages), limit_of_(std::move(limit_of)) {}
 
   MapCache& maps() { return maps_; }
 
@@ -101,6 +108,12 @@ class Walker {
         if (size) ++stats.forwarded;
       }
       if (size < 8) {
+        uint64_t limit = limit_of_ ? limit_of_(start + at) : 0;
+        if (limit > start + at && limit - start <= end && leads_on(page, limit - start)) {
+          stats.unused += limit - start - at;
+          at = limit - start;
+          continue;
+        }
         size = bytes_to_next_object(page, at, stop);
         stats.not_parsed += size;
         ++stats.bad_regions;
@@ -132,6 +145,7 @@ class Walker {
   ObjectSizer sizer_;
   MapCache& maps_;
   const PageTable& pages_;
+  LimitOf limit_of_;
 };
 
 }  // namespace inquest::v8

@@ -93,6 +93,70 @@ TEST(MallocChunks, ASizeThatIsNotRepeatedEndsTheWalk) {
   EXPECT_FALSE(arena.is_freed(free));
 }
 
+TEST(MallocChunks, TheMainArenaMayGoOnInMappedMemory) {
+  testing::FakeProcess process;
+  process.memory_.map(kHeap, kHeapSize);
+  uint64_t at = kHeap;
+  auto chunk = [&](uint64_t size, bool previous_in_use) {
+    process.memory_.put(at + 8, size | (previous_in_use ? kInUse : 0));
+    at += size;
+  };
+  for (int i = 0; i < 10; ++i) chunk(0x40, true);
+  uint64_t free = at;
+  chunk(0x1000 - 10 * 0x40 - 0x20, true);
+  process.memory_.put(at, at - free);
+  chunk(0x10, false);  // two fenceposts end what the arena has left behind
+  chunk(0x10, true);
+  uint64_t second = at;
+  chunk(0x100, true);
+  uint64_t free_too = at;
+  chunk(0x200, true);
+  process.memory_.put(at, uint64_t{0x200});
+  chunk(0x40, false);
+  chunk(kHeap + kHeapSize - at, true);  // the top
+  auto freed = freed_memory(process);
+  auto is_free = [&](uint64_t address) {
+    for (const DataExtent& block : freed) {
+      if (Address(address) - block.start < block.size) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(is_free(free + 16));
+  EXPECT_FALSE(is_free(second + 16));
+  EXPECT_TRUE(is_free(free_too + 16));
+  EXPECT_TRUE(is_free(kHeap + kHeapSize - 8));
+}
+
+TEST(MallocChunks, ALoneReferenceInTheSlackOfANodeIsLeftOver) {
+  Arena arena;
+  arena.fill();
+  uint64_t node = arena.chunk(0x30);
+  uint64_t pair = arena.chunk(0x30);
+  uint64_t large = arena.chunk(0x100);
+  arena.chunk(0x40);
+  for (uint64_t end : {node + 0x30, pair + 0x30, large + 0x100})
+    arena.process_.memory_.put(end, uint64_t{0x3000000001});
+  arena.process_.memory_.put(pair + 16, uint64_t{0x3000000101});
+  EXPECT_TRUE(arena.is_freed(node + 0x20));
+  EXPECT_FALSE(arena.is_freed(pair + 0x20));
+  EXPECT_FALSE(arena.is_freed(large + 0xf0));
+}
+
+TEST(MallocChunks, ASegmentOfAZoneHoldsNoRoots) {
+  Arena arena;
+  arena.fill();
+  uint64_t zone = arena.chunk(0x60);
+  uint64_t segment = arena.chunk(0x810);
+  uint64_t other = arena.chunk(0x810);
+  arena.chunk(0x40);
+  for (uint64_t chunk : {segment, other}) {
+    arena.process_.memory_.put(chunk + 16, zone + 16);
+    arena.process_.memory_.put(chunk + 32, chunk == segment ? uint64_t{0x808} : uint64_t{0x300});
+  }
+  EXPECT_TRUE(arena.is_freed(segment + 0x100));
+  EXPECT_FALSE(arena.is_freed(other + 0x100));
+}
+
 TEST(MallocChunks, OtherMemoryIsInUse) {
   testing::FakeProcess process;
   process.memory_.map(kHeap, kHeapSize);
