@@ -16,22 +16,35 @@ ALLOWED = {
     "postmortem/model": [],
     "postmortem/elf": ["postmortem/model"],
     "postmortem/dwarf": ["postmortem/model", "postmortem/elf"],
+    "postmortem/unwind": ["postmortem/model", "postmortem/elf"],
+    "postmortem/crash": ["postmortem/model"],
     "v8": ["postmortem/model"],
     "python/cpython": ["postmortem/model"],
-    "commands": ["postmortem/model", "v8", "python/cpython"],
-    "cli": ["postmortem/model", "postmortem/elf", "postmortem/dwarf", "v8", "python/cpython", "commands"],
-    "plugin": ["postmortem/model", "postmortem/elf", "postmortem/dwarf", "v8", "python/cpython", "commands"],
-    "ncurses_probes": ["postmortem/model", "postmortem/elf", "postmortem/dwarf"],
+    "commands": ["postmortem/model", "postmortem/crash", "v8", "python/cpython"],
+    "engine": [
+        "postmortem/model",
+        "postmortem/elf",
+        "postmortem/dwarf",
+        "postmortem/unwind",
+        "v8",
+        "python/cpython",
+        "commands",
+    ],
+    "cli": ["postmortem/model", "postmortem/elf", "v8", "commands", "engine"],
+    "plugin": ["postmortem/model", "postmortem/elf", "v8", "commands", "engine"],
+    "ncurses_probes": ["postmortem/model", "postmortem/elf", "postmortem/dwarf", "postmortem/unwind"],
 }
 # Tests and benchmarks see everything; nothing may include them.
 TOPS = ["tests", "bench", "corpora"]
 # Libraries that only some layers may touch: header prefix to layers.
 CONFINED = {
     "lldb/": ["plugin", "cli"],
-    "libelf.h": ["postmortem/elf", "postmortem/dwarf", "ncurses_probes"],
-    "gelf.h": ["postmortem/elf", "postmortem/dwarf", "ncurses_probes"],
-    "elf.h": ["postmortem/elf", "postmortem/dwarf", "ncurses_probes"],
-    "elfutils/": ["postmortem/elf", "postmortem/dwarf", "ncurses_probes"],
+    "libelf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
+    "gelf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
+    "elf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
+    "elfutils/": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
+    "dwarf.h": ["postmortem/dwarf", "postmortem/unwind"],
+    "capstone/": ["postmortem/crash"],
     "bpf/": ["ncurses_probes"],
 }
 MAX_LINES = 900

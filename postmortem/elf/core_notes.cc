@@ -58,11 +58,21 @@ bool has_fault_address(const siginfo_t& info) {
   }
 }
 
+// The union holds a sender for kill, raise, tgkill and sigqueue (kernel/signal.c, siginfo_layout: SIL_KILL, SIL_RT).
+bool has_sender(const siginfo_t& info) {
+  return info.si_code == SI_USER || info.si_code == SI_TKILL || info.si_code == SI_QUEUE;
+}
+
 void take_signal(CoreNotes& notes, Bytes desc) {
   auto info = load<siginfo_t>(desc, 0);
   if (!info) return;
   notes.signal = info->si_signo;
   notes.signal_code = info->si_code;
+  notes.has_signal_info = true;
+  if (has_sender(*info)) {
+    notes.sender_pid = static_cast<uint32_t>(info->si_pid);
+    notes.sender_uid = info->si_uid;
+  }
   if (has_fault_address(*info)) notes.fault_address = Address(reinterpret_cast<uint64_t>(info->si_addr));
 }
 

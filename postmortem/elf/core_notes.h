@@ -31,7 +31,9 @@ struct CoreNotes {
   std::string arguments;
   int signal = 0;
   int signal_code = 0;
+  bool has_signal_info = false;
   std::optional<Address> fault_address;
+  std::optional<uint32_t> sender_pid, sender_uid;
   bool has_file_note = false;
 
   /// The auxiliary vector's entry of this type (AT_PHDR ...).

@@ -22,7 +22,10 @@ ProcessFacts to_facts(const CoreFile& core, const CoreNotes& notes, const Mapped
   facts.arguments = notes.arguments;
   facts.signal = notes.signal;
   facts.signal_code = notes.signal_code;
+  facts.has_signal_info = notes.has_signal_info;
   facts.fault_address = notes.fault_address;
+  facts.sender_pid = notes.sender_pid;
+  facts.sender_uid = notes.sender_uid;
   facts.core_path = given.path();
   facts.core_size = core.bytes().size();
   facts.core_time = given.modified();

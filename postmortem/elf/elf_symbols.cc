@@ -138,6 +138,10 @@ void SymbolTable::for_each_with_prefix(std::string_view prefix, const std::funct
   }
 }
 
+bool SymbolTable::has_address(const Elf64_Sym& symbol) {
+  return is_defined(symbol) && ELF64_ST_TYPE(symbol.st_info) != STT_TLS && symbol.st_shndx != SHN_ABS;
+}
+
 // Of two symbols at one address the better name: sized before sizeless, functions before data, global before weak
 // before local, the smaller of nested ones; then by name, to be deterministic.
 bool SymbolTable::better_at_address(uint32_t a, uint32_t b) const {
@@ -151,49 +155,85 @@ bool SymbolTable::better_at_address(uint32_t a, uint32_t b) const {
 }
 
 void SymbolTable::build_addresses() const {
+  size_t placed = 0;
+  for (uint32_t i = 1; i < count_; ++i) placed += has_address(symbol_at(i)) ? 1 : 0;
+  by_address_.reserve(placed);
   for (uint32_t i = 1; i < count_; ++i) {
-    Elf64_Sym symbol = symbol_at(i);
-    unsigned type = ELF64_ST_TYPE(symbol.st_info);
-    if (!is_defined(symbol) || type == STT_TLS || symbol.st_shndx == SHN_ABS) continue;
-    addresses_.push_back({symbol.st_value, 0, i});
+    if (has_address(symbol_at(i))) by_address_.push_back({i, kNone});
   }
-  auto below = [](const AddressEntry& a, const AddressEntry& b) { return a.value < b.value; };
-  std::sort(addresses_.begin(), addresses_.end(), below);
-  // covering() walks backwards, so the best of those at one address comes last.
-  for (auto run = addresses_.begin(); run != addresses_.end();) {
-    auto next = std::find_if(run, addresses_.end(), [run](const AddressEntry& e) { return e.value != run->value; });
-    if (next - run > 1)
-      std::sort(run, next, [this](const AddressEntry& a, const AddressEntry& b) {
-        return a.entry != b.entry && better_at_address(b.entry, a.entry);
-      });
-    run = next;
-  }
-  uint64_t max_end = 0;
-  for (AddressEntry& entry : addresses_) {
-    uint64_t size = symbol_at(entry.entry).st_size;
-    max_end = std::max(max_end, entry.value + std::min(size, UINT64_MAX - entry.value));
-    entry.max_end = max_end;
+  // The best of those at one address comes last.
+  std::sort(by_address_.begin(), by_address_.end(), [this](const AddressEntry& a, const AddressEntry& b) {
+    uint64_t x = symbol_at(a.entry).st_value, y = symbol_at(b.entry).st_value;
+    return x != y ? x < y : a.entry != b.entry && better_at_address(b.entry, a.entry);
+  });
+  auto reaches = [this](uint32_t position, uint64_t value) {
+    Elf64_Sym symbol = symbol_at(by_address_[position].entry);
+    return value - symbol.st_value < symbol.st_size;
+  };
+  for (uint32_t i = 1; i < by_address_.size(); ++i) {
+    uint64_t value = symbol_at(by_address_[i].entry).st_value;
+    uint32_t around = i - 1;
+    while (around != kNone && !reaches(around, value)) around = by_address_[around].around;
+    by_address_[i].around = around;
   }
 }
 
-std::optional<Symbol> SymbolTable::covering(uint64_t value) const {
-  std::call_once(addresses_once_, [this] { build_addresses(); });
-  auto next = std::upper_bound(addresses_.begin(), addresses_.end(), value,
-                               [](uint64_t v, const AddressEntry& entry) { return v < entry.value; });
-  if (next == addresses_.begin()) return std::nullopt;
-  // A sizeless symbol reaches to the next symbol, so only one at the nearest address below may answer.
-  uint64_t nearest = std::prev(next)->value;
-  std::optional<Symbol> sizeless;
-  // Nested symbols are few; the bound only keeps a hostile table from making this quadratic.
-  for (int steps = 0; next != addresses_.begin() && steps < 256; ++steps) {
-    --next;
-    Elf64_Sym symbol = symbol_at(next->entry);
-    if (value - symbol.st_value < symbol.st_size) return to_symbol(symbol);
-    bool reaches = symbol.st_shndx < section_ends_.size() && value < section_ends_[symbol.st_shndx];
-    if (symbol.st_size == 0 && next->value == nearest && reaches && !sizeless) sizeless = to_symbol(symbol);
-    if (next->max_end <= value && next->value != nearest) break;
+// What the index would answer, by looking at every symbol: the covering one that starts last, else a sizeless one at
+// the nearest address below.
+std::optional<Symbol> SymbolTable::search_covering(uint64_t value) const {
+  uint32_t best = 0, sizeless = 0;
+  uint64_t best_start = 0, nearest = 0;
+  for (uint32_t i = 1; i < count_; ++i) {
+    Elf64_Sym symbol = symbol_at(i);
+    if (symbol.st_value > value || !has_address(symbol)) continue;
+    if (symbol.st_value > nearest) {
+      nearest = symbol.st_value;
+      sizeless = 0;
+    }
+    if (symbol.st_size == 0) {
+      bool reaches = symbol.st_shndx < section_ends_.size() && value < section_ends_[symbol.st_shndx];
+      bool better = sizeless == 0 || better_at_address(i, sizeless);
+      if (symbol.st_value == nearest && reaches && better) sizeless = i;
+    } else if (value - symbol.st_value < symbol.st_size) {
+      bool better = best == 0 || symbol.st_value > best_start;
+      if (better || (symbol.st_value == best_start && better_at_address(i, best))) {
+        best = i;
+        best_start = symbol.st_value;
+      }
+    }
   }
-  return sizeless;
+  uint32_t found = best != 0 ? best : sizeless;
+  return found != 0 ? std::optional(to_symbol(symbol_at(found))) : std::nullopt;
+}
+
+std::optional<Symbol> SymbolTable::covering(uint64_t value) const {
+  // The index takes 8 bytes for each of a hundred thousand symbols, and some 10 ms: not worth it for a few questions.
+  constexpr uint32_t kSearches = 16;
+  if (searches_.load(std::memory_order_relaxed) < kSearches) {
+    searches_.fetch_add(1, std::memory_order_relaxed);
+    return search_covering(value);
+  }
+  std::call_once(addresses_once_, [this] { build_addresses(); });
+  auto next =
+      std::upper_bound(by_address_.begin(), by_address_.end(), value,
+                       [this](uint64_t v, const AddressEntry& entry) { return v < symbol_at(entry.entry).st_value; });
+  if (next == by_address_.begin()) return std::nullopt;
+  uint32_t nearest = static_cast<uint32_t>(next - by_address_.begin()) - 1;
+  // Symbols that hold `value` hold the nearest start below it too.
+  for (uint32_t i = nearest; i != kNone; i = by_address_[i].around) {
+    Elf64_Sym symbol = symbol_at(by_address_[i].entry);
+    if (value - symbol.st_value < symbol.st_size) return to_symbol(symbol);
+  }
+  // A sizeless symbol reaches to the next symbol, so only one at the nearest address below may answer.
+  uint64_t start = symbol_at(by_address_[nearest].entry).st_value;
+  for (uint32_t i = nearest;; --i) {
+    Elf64_Sym symbol = symbol_at(by_address_[i].entry);
+    if (symbol.st_value != start) break;
+    bool reaches = symbol.st_shndx < section_ends_.size() && value < section_ends_[symbol.st_shndx];
+    if (symbol.st_size == 0 && reaches) return to_symbol(symbol);
+    if (i == 0) break;
+  }
+  return std::nullopt;
 }
 
 ElfSymbols::ElfSymbols(std::shared_ptr<const void> owner, std::unique_ptr<SymbolTable> full,

@@ -7,6 +7,7 @@
 
 #include <elf.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -34,10 +35,10 @@ class SymbolTable {
     uint32_t hash = 0;
     uint32_t next = 0;  ///< entry number; 0, the reserved first symbol, ends a chain
   };
+  static constexpr uint32_t kNone = UINT32_MAX;
   struct AddressEntry {
-    uint64_t value;
-    uint64_t max_end;  ///< largest end of this and every earlier entry
-    uint32_t entry;
+    uint32_t entry;   ///< entry number
+    uint32_t around;  ///< position of the nearest symbol before it that reaches over its start, or kNone
   };
 
   Elf64_Sym symbol_at(uint32_t entry) const;
@@ -46,16 +47,19 @@ class SymbolTable {
   void hash_names(uint32_t begin, uint32_t end) const;
   void build_names() const;
   void build_addresses() const;
+  static bool has_address(const Elf64_Sym& symbol);
   bool better_at_address(uint32_t a, uint32_t b) const;
+  std::optional<Symbol> search_covering(uint64_t value) const;
 
   const std::byte* entries_;
   Bytes strings_;
   std::vector<uint64_t> section_ends_;
   uint32_t count_ = 0;
+  mutable std::atomic<uint32_t> searches_{0};  ///< answered without the index
   mutable std::once_flag names_once_, addresses_once_;
-  mutable std::vector<uint32_t> buckets_;  ///< first entry of each chain
-  mutable std::vector<NameLink> links_;    ///< by entry number
-  mutable std::vector<AddressEntry> addresses_;
+  mutable std::vector<uint32_t> buckets_;         ///< first entry of each chain
+  mutable std::vector<NameLink> links_;           ///< by entry number
+  mutable std::vector<AddressEntry> by_address_;  ///< sorted by st_value
 };
 
 /// .symtab first, .dynsym where the other has no answer.

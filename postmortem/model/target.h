@@ -84,7 +84,10 @@ struct ProcessFacts {
   std::string arguments;  ///< pr_psargs, cut by the kernel at 80 bytes
   int signal = 0;
   int signal_code = 0;
+  bool has_signal_info = false;          ///< the core holds the siginfo of its signal
   std::optional<Address> fault_address;  ///< si_addr, for signals that have one
+  std::optional<uint32_t> sender_pid;    ///< si_pid, for signals sent by kill, raise and the like
+  std::optional<uint32_t> sender_uid;    ///< si_uid of those
   std::string core_path;                 ///< empty for a live process
   uint64_t core_size = 0;                ///< bytes of the (uncompressed) core file
   int64_t core_time = 0;                 ///< modification time of the core, seconds since 1970; 0 when unknown

@@ -246,6 +246,17 @@ ImageBuilder& ImageBuilder::section_end(uint64_t vaddr) {
   return *this;
 }
 
+ImageBuilder& ImageBuilder::section(std::string name, std::string bytes, uint32_t type, uint64_t flags) {
+  Section added;
+  added.header.sh_type = type;
+  added.header.sh_flags = flags;
+  added.header.sh_size = bytes.size();
+  added.name = std::move(name);
+  added.bytes = std::move(bytes);
+  named_.push_back(std::move(added));
+  return *this;
+}
+
 uint64_t ImageBuilder::offset_of(uint64_t vaddr) const {
   for (const Load& load : loads_)
     if (load.header.p_vaddr == vaddr) return load.header.p_offset;
@@ -302,6 +313,23 @@ std::string ImageBuilder::build() const {
   };
   add_table(full_, SHT_SYMTAB);
   add_table(dynamic_, SHT_DYNSYM);
+  std::string names(1, '\0');
+  for (const Section& section : named_) {
+    sections.push_back(section.header);
+    sections.back().sh_name = static_cast<Elf64_Word>(names.size());
+    sections.back().sh_offset = out.size();
+    names.append(section.name).push_back('\0');
+    out += section.bytes;
+  }
+  if (!named_.empty()) {
+    header.e_shstrndx = static_cast<uint16_t>(sections.size());
+    Elf64_Shdr strings{};
+    strings.sh_type = SHT_STRTAB;
+    strings.sh_offset = out.size();
+    strings.sh_size = names.size();
+    out += names;
+    sections.push_back(strings);
+  }
   header.e_shoff = out.size();
   header.e_shentsize = sizeof(Elf64_Shdr);
   header.e_shnum = static_cast<uint16_t>(sections.size());

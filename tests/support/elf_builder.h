@@ -87,6 +87,8 @@ class ImageBuilder {
   ImageBuilder& dynamic_symbol(std::string name, uint64_t value, uint64_t size, int type = STT_FUNC);
   /// Link-time end of section 1, to which sizeless symbols reach.
   ImageBuilder& section_end(uint64_t vaddr);
+  /// A section that is not loaded. With any, the sections have names.
+  ImageBuilder& section(std::string name, std::string bytes, uint32_t type = SHT_PROGBITS, uint64_t flags = 0);
   /// File offset of the segment loaded at `vaddr`.
   uint64_t offset_of(uint64_t vaddr) const;
 
@@ -108,6 +110,11 @@ class ImageBuilder {
   std::string build_id_;
   std::vector<Load> loads_;
   std::vector<Elf64_Phdr> extra_;
+  struct Section {
+    Elf64_Shdr header{};
+    std::string name, bytes;
+  };
+  std::vector<Section> named_;
   Table full_, dynamic_;
 };
 

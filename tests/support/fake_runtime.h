@@ -77,6 +77,10 @@ class FakeRuntime : public v8::Runtime {
     return found;
   }
 
+  /// No frame is V8's.
+  const FrameStepper& frame_stepper() override { return no_frames_; }
+  std::vector<v8::V8Frame> describe_frame(const Frame&) override { return {{}}; }
+
   std::string describe(uint64_t word) override { return fmt::format("<Object: at {:x}>", word); }
   std::string describe_detailed(uint64_t word) override {
     return fmt::format("<Object: at {:x} properties {{\n    .name=<Smi: 1>}}>", word);
@@ -84,6 +88,11 @@ class FakeRuntime : public v8::Runtime {
   void set_progress(v8::Progress progress) override { progress_ = std::move(progress); }
 
  private:
+  struct NoFrames : FrameStepper {
+    bool owns(const Frame&) const override { return false; }
+    std::optional<FrameRegisters> caller(const Frame&) const override { return std::nullopt; }
+  };
+  NoFrames no_frames_;
   const std::vector<v8::CensusRow>& rows(v8::Reachability which) const {
     auto found = heap_->rows.find(which);
     static const std::vector<v8::CensusRow> kNone;

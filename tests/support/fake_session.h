@@ -10,6 +10,7 @@
 #include "commands/runner.h"
 #include "commands/session.h"
 #include "commands/words.h"
+#include "tests/support/fake_debug_info.h"
 #include "tests/support/fake_runtime.h"
 #include "tests/support/fake_target.h"
 
@@ -31,6 +32,7 @@ class FakeCores {
 
   Core& main() { return main_; }
   FakeHeap& heap() { return *main_.heap; }
+  FakeFiles& files() { return files_; }
   Core& other(const std::string& path) {
     Core& core = others_[path];
     core.facts.core_path = path;
@@ -104,11 +106,20 @@ class FakeCores {
           target->notes_ = core->second.notes;
           return std::unique_ptr<Target>(std::move(target));
         },
+        .open_unwinder = {},
+        .open_debug_info =
+            [this](const Target*) { return std::unique_ptr<DebugInfoSource>(new FakeDebugInfoSource(files_)); },
+        .open_object = [this](const std::string& path) -> Result<ObjectFile> {
+          auto object = files_.objects.find(path);
+          if (object == files_.objects.end()) return unusable("cannot open " + path + ": no such file");
+          return object->second;
+        },
     };
   }
 
   commands::Registry registry_;
   Core main_;
+  FakeFiles files_;
   std::map<std::string, Core> others_;
   std::unique_ptr<commands::Session> session_;
 };

@@ -106,6 +106,20 @@ TEST(ElfSymbols, CoversByTheInnermostSizedSymbol) {
   EXPECT_EQ(built.covering(0x305), "alias_a");
 }
 
+TEST(ElfSymbols, AnswersTheSameWithItsIndexAndWithout) {
+  ImageBuilder builder;
+  builder.section_end(0x1000);
+  for (uint64_t i = 0; i < 60; ++i) {
+    uint64_t start = 0x100 + (i * 37 % 50) * 16, size = i % 5 * 24;
+    builder.symbol("s" + std::to_string(i), start, size, i % 3 ? STT_FUNC : STT_OBJECT, i % 4 ? STB_GLOBAL : STB_LOCAL);
+  }
+  Built indexed(builder);
+  for (int i = 0; i < 100; ++i) indexed.covering(0);  // enough questions for the index to be built
+  for (uint64_t value = 0; value < 0x600; value += 4) {
+    EXPECT_EQ(indexed.covering(value), Built(builder).covering(value)) << value;
+  }
+}
+
 TEST(ElfSymbols, LetsASizelessSymbolReachToTheNextOneOrTheEndOfItsSection) {
   Built built(
       ImageBuilder().symbol("start", 0x100, 0).symbol("sized", 0x200, 0x10).symbol("end", 0x300, 0).section_end(0x320));

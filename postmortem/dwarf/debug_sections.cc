@@ -1,0 +1,135 @@
+#include "postmortem/dwarf/debug_sections.h"
+
+#include <libdeflate.h>
+#include <zstd.h>
+
+#include <new>
+#include <thread>
+
+namespace inquest::dwarf {
+namespace {
+
+using elf::ElfSection;
+
+constexpr std::array<std::string_view, kSectionCount> kNames = {
+    "info",     "types", "abbrev",      "str", "line",     "line_str", "ranges",
+    "rnglists", "addr",  "str_offsets", "loc", "loclists", "cu_index", "tu_index",
+};
+constexpr uint32_t kZstd = 2;  // ELFCOMPRESS_ZSTD: newer than the elf.h of glibc 2.36
+
+// Memory is only promised by the size in the header and taken as bytes arrive. Deflate shrinks at most 1032 to 1
+// (zlib's documentation); zstd has no such bound, but no section of a real program reaches 16 GB.
+constexpr uint64_t kMaxInflateRatio = 1032;
+constexpr uint64_t kMaxUnpacked = uint64_t{16} << 30;
+
+// libdeflate takes half the time of zlib, and unpacking libc's debug file is most of what a small core takes.
+bool inflate_all(Bytes packed, std::byte* out, uint64_t size) {
+  std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> state(
+      libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
+  size_t made = 0;
+  return state &&
+         libdeflate_zlib_decompress(state.get(), packed.data(), packed.size(), out, size, &made) ==
+             LIBDEFLATE_SUCCESS &&
+         made == size;
+}
+
+bool unpack_zstd(Bytes packed, std::byte* out, uint64_t size) {
+  return ZSTD_decompress(out, size, packed.data(), packed.size()) == size;
+}
+
+}  // namespace
+
+DebugSections::DebugSections(std::shared_ptr<const elf::ElfImage> image, Flavour flavour)
+    : image_(std::move(image)), flavour_(flavour) {}
+
+Bytes DebugSections::get(SectionId id) const {
+  const auto& all = pieces(id);
+  return all.empty() ? Bytes() : all.front();
+}
+
+const std::vector<Bytes>& DebugSections::pieces(SectionId id) const {
+  Slot& slot = slots_[static_cast<size_t>(id)];
+  slot.once.run([&] { load(id, slot); });
+  return slot.pieces;
+}
+
+void DebugSections::load(SectionId id, Slot& slot) const {
+  std::string name(kNames[static_cast<size_t>(id)]);
+  bool is_index = id == SectionId::kCuIndex || id == SectionId::kTuIndex;
+  if (flavour_ == Flavour::kSplit && !is_index) name += ".dwo";
+  for (const ElfSection& section : image_->sections()) {
+    if (section.bytes.empty()) continue;
+    if (section.name == ".debug_" + name) {
+      if (section.header.sh_flags & SHF_COMPRESSED)
+        unpack(section, false, slot);
+      else
+        slot.pieces.push_back(section.bytes);
+    } else if (section.name == ".zdebug_" + name) {
+      unpack(section, true, slot);
+    }
+  }
+}
+
+void DebugSections::unpack(const ElfSection& section, bool gnu, Slot& slot) const {
+  constexpr uint64_t kGnuHeader = 12;
+  uint64_t size = 0, header_size = gnu ? kGnuHeader : sizeof(Elf64_Chdr);
+  uint32_t kind = ELFCOMPRESS_ZLIB;
+  std::string failure;
+  if (section.bytes.size() < header_size) {
+    failure = "is cut short";
+  } else if (gnu) {
+    if (elf::c_string(section.bytes.first(4), 0) != "ZLIB") failure = "is no zlib stream";
+    for (size_t i = 4; i < kGnuHeader; ++i) size = size << 8 | std::to_integer<uint64_t>(section.bytes[i]);
+  } else {
+    auto header = *elf::load<Elf64_Chdr>(section.bytes, 0);
+    size = header.ch_size;
+    kind = header.ch_type;
+    if (kind != ELFCOMPRESS_ZLIB && kind != kZstd) failure = "is compressed in an unknown way";
+  }
+  Bytes packed = elf::slice(section.bytes, header_size, section.bytes.size());
+  uint64_t limit = kind == kZstd ? kMaxUnpacked : std::min(kMaxUnpacked, packed.size() * kMaxInflateRatio);
+  if (failure.empty() && size > limit) failure = "claims an impossible size";
+  std::unique_ptr<std::byte[]> storage;
+  if (failure.empty()) {
+    storage.reset(new (std::nothrow) std::byte[size]);
+    if (!storage)
+      failure = "does not fit into memory";
+    else if (!(kind == kZstd ? unpack_zstd : inflate_all)(packed, storage.get(), size))
+      failure = "has damaged compressed data";
+  }
+  if (!failure.empty()) {
+    std::lock_guard lock(damage_mutex_);
+    damage_.push_back(std::string(section.name) + " " + failure);
+    return;
+  }
+  slot.pieces.emplace_back(storage.get(), size);
+  slot.storage.push_back(std::move(storage));
+}
+
+bool DebugSections::is_packed(SectionId id) const {
+  std::string name(kNames[static_cast<size_t>(id)]);
+  for (const ElfSection& section : image_->sections()) {
+    if (section.name.starts_with(".zdebug_" + name)) return true;
+    if (section.name.starts_with(".debug_" + name) && section.header.sh_flags & SHF_COMPRESSED) return true;
+  }
+  return false;
+}
+
+void DebugSections::prefetch(std::initializer_list<SectionId> ids) const {
+  std::vector<std::jthread> workers;
+  for (SectionId id : ids) {
+    if (!is_packed(id)) continue;
+    try {
+      workers.emplace_back([this, id] { get(id); });
+    } catch (const std::system_error&) {
+      get(id);
+    }
+  }
+}
+
+std::vector<std::string> DebugSections::damage() const {
+  std::lock_guard lock(damage_mutex_);
+  return damage_;
+}
+
+}  // namespace inquest::dwarf

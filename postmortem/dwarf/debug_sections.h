@@ -1,0 +1,79 @@
+// The DWARF sections of one ELF file by their canonical names, whichever way they are stored.
+//
+//   .debug_X       plain, or with SHF_COMPRESSED: an Elf64_Chdr and a zlib or zstd stream (gABI, "Section Compression")
+//   .zdebug_X      GNU's older form: "ZLIB", the size as a big-endian 64-bit number, a zlib stream (bfd/compress.c)
+//   .debug_X.dwo   the half of split DWARF that lies in .dwo and .dwp files (DWARF 5, 7.3.2)
+//
+// A section is unpacked when it is first asked for: of 437 MB of a large program 0.3 s of inflating are never needed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "postmortem/dwarf/quick_once.h"
+#include "postmortem/elf/elf_image.h"
+
+namespace inquest::dwarf {
+
+using elf::Bytes;
+
+enum class SectionId : uint8_t {
+  kInfo,
+  kTypes,
+  kAbbrev,
+  kStr,
+  kLine,
+  kLineStr,
+  kRanges,
+  kRnglists,
+  kAddr,
+  kStrOffsets,
+  kLoc,
+  kLoclists,
+  kCuIndex,
+  kTuIndex,
+};
+inline constexpr size_t kSectionCount = 14;
+
+class DebugSections {
+ public:
+  enum class Flavour : uint8_t { kPlain, kSplit };
+
+  DebugSections(std::shared_ptr<const elf::ElfImage> image, Flavour flavour);
+
+  /// Empty when there is none or it cannot be unpacked. Thread-safe.
+  Bytes get(SectionId id) const;
+  /// All sections of that name: in a .dwo file each type unit has one of its own.
+  const std::vector<Bytes>& pieces(SectionId id) const;
+  /// Unpacks those that are compressed, in parallel.
+  void prefetch(std::initializer_list<SectionId> ids) const;
+
+  /// What could not be unpacked, one phrase each.
+  std::vector<std::string> damage() const;
+
+  const elf::ElfImage& image() const { return *image_; }
+  Flavour flavour() const { return flavour_; }
+
+ private:
+  struct Slot {
+    QuickOnce once;
+    std::vector<Bytes> pieces;
+    std::vector<std::unique_ptr<std::byte[]>> storage;
+  };
+  void load(SectionId id, Slot& slot) const;
+  void unpack(const elf::ElfSection& section, bool gnu, Slot& slot) const;
+  bool is_packed(SectionId id) const;
+
+  std::shared_ptr<const elf::ElfImage> image_;
+  Flavour flavour_;
+  mutable std::array<Slot, kSectionCount> slots_;
+  mutable std::mutex damage_mutex_;
+  mutable std::vector<std::string> damage_;
+};
+
+}  // namespace inquest::dwarf

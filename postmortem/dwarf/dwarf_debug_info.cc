@@ -1,0 +1,379 @@
+#include "postmortem/dwarf/dwarf_debug_info.h"
+
+#include <dwarf.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <thread>
+#include <unordered_map>
+
+#include "postmortem/dwarf/tail_calls.h"
+
+namespace inquest::dwarf {
+namespace {
+
+// Fewer addresses than this in all are not worth a second thread.
+constexpr size_t kMinParallel = 8;
+constexpr unsigned kMaxThreads = 16;
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::string folder_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+// The linker leaves the version of some symbols in .symtab: "memcpy@@GLIBC_2.14" is memcpy (binutils, ld/ld.texi,
+// "VERSION").
+std::string_view without_version(std::string_view symbol) {
+  size_t at = symbol.find('@');
+  return at == 0 ? symbol : symbol.substr(0, at);
+}
+
+SplitUnits::Places split_places(const DebugFiles& files, std::vector<std::string> folders) {
+  SplitUnits::Places places;
+  for (const auto& image : {files.image, files.debug}) {
+    if (!image || !image->file()) continue;
+    const std::string& path = image->file()->path();
+    places.packages.push_back(path + ".dwp");
+    places.folders.push_back(folder_of(path));
+  }
+  places.folders.insert(places.folders.end(), folders.begin(), folders.end());
+  return places;
+}
+
+}  // namespace
+
+struct DwarfDebugInfo::UnitState {
+  explicit UnitState(const Unit& own) : unit(own) {}
+
+  const Unit& unit;
+  std::mutex mutex;  ///< for all below
+  std::optional<FunctionIndex> functions;
+  std::optional<LineTable> lines;
+  std::vector<std::optional<std::string_view>> paths;
+  std::unordered_map<uint64_t, const FunctionName*> names;  ///< by offset of the DIE that calls inlined here refer to
+  // Of the symbol last asked for: the next address is mostly in it too.
+  const char* symbol = nullptr;
+  FunctionName symbol_name;
+};
+
+// The addresses of one unit, and what was found.
+struct DwarfDebugInfo::Task {
+  UnitState* state = nullptr;
+  std::span<const uint64_t> addresses;
+  std::span<const uint32_t> numbers;  ///< of `addresses` among all that are different
+  std::vector<CodeLocation> locations;
+  std::vector<uint32_t> ends;
+};
+
+DwarfDebugInfo::DwarfDebugInfo(DebugFiles files, std::shared_ptr<const SymbolSource> symbols,
+                               std::vector<std::string> folders)
+    : files_(std::move(files)), symbols_(std::move(symbols)) {
+  if (!files_.debug) return;
+  auto alternate =
+      files_.alternate ? std::make_shared<DwarfFile>(files_.alternate, DebugSections::Flavour::kPlain) : nullptr;
+  file_ = std::make_unique<DwarfFile>(files_.debug, DebugSections::Flavour::kPlain, std::move(alternate));
+  split_ = std::make_unique<SplitUnits>(split_places(files_, std::move(folders)));
+}
+
+DwarfDebugInfo::~DwarfDebugInfo() = default;
+
+void DwarfDebugInfo::map_units() {
+  if (!file_) return;
+  for (auto& unit : file_->units()) {
+    uint16_t tag = unit->root().tag;
+    if (unit->section_id() != SectionId::kInfo || (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)) continue;
+    auto& state = units_.emplace_back(std::make_unique<UnitState>(*unit));
+    auto ranges = unit->root_ranges();
+    for (const AddressRange& range : ranges) map_.add(range.low, range.high, state.get());
+    if (ranges.empty()) silent_.push_back(state.get());
+  }
+  map_.build();
+}
+
+// Old and hand-written DWARF has units without ranges; their functions or lines tell.
+void DwarfDebugInfo::map_silent_units() {
+  for (UnitState* state : silent_) {
+    for (const AddressRange& range : FunctionIndex(functions_of(state->unit)).ranges())
+      silent_map_.add(range.low, range.high, state);
+    for (const AddressRange& range : LineTable(state->unit).ranges()) silent_map_.add(range.low, range.high, state);
+  }
+  silent_map_.build();
+}
+
+DwarfDebugInfo::UnitState* DwarfDebugInfo::unit_at(uint64_t address) {
+  std::call_once(units_once_, [this] { map_units(); });
+  if (UnitState* const* found = map_.find(address)) return *found;
+  if (silent_.empty()) return nullptr;
+  std::call_once(silent_once_, [this] { map_silent_units(); });
+  UnitState* const* found = silent_map_.find(address);
+  return found ? *found : nullptr;
+}
+
+const Unit& DwarfDebugInfo::functions_of(const Unit& unit) {
+  const UnitRoot& root = unit.root();
+  if (root.dwo_name.empty()) return unit;
+  std::string missing;
+  if (const Unit* split = split_->find(unit, &missing)) return *split;
+  std::string_view name = root.name.empty() ? root.dwo_name : root.name;
+  add_note("inlined functions of " + std::string(base_name(name)) + " are unknown: " + missing);
+  return unit;
+}
+
+void DwarfDebugInfo::add_note(std::string note) {
+  std::lock_guard lock(notes_mutex_);
+  if (std::find(notes_.begin(), notes_.end(), note) == notes_.end()) notes_.push_back(std::move(note));
+}
+
+std::string_view DwarfDebugInfo::path_of(UnitState& state, uint64_t file) {
+  constexpr size_t kMaxCached = 1 << 16;
+  if (file >= kMaxCached) return names_.keep(state.lines->path(file));
+  if (file >= state.paths.size()) state.paths.resize(file + 1);
+  auto& path = state.paths[file];
+  if (!path) path = names_.keep(state.lines->path(file));
+  return *path;
+}
+
+void DwarfDebugInfo::locate_by_symbol(uint64_t address, std::vector<CodeLocation>& out) {
+  auto symbol = symbols_ ? symbols_->covering(address) : std::nullopt;
+  if (!symbol) return;
+  std::string_view linkage = without_version(symbol->name);
+  FunctionName name = names_.of_symbol(linkage);
+  CodeLocation location;
+  location.function = name.function;
+  location.signature = name.signature;
+  location.linkage_name = linkage;
+  location.from_symbol = true;
+  location.function_start = symbol->value;
+  out.push_back(location);
+}
+
+// Only the symbol of a function's own code tells which copy of it that is: "_Z3fooi.isra.0", "_Z3fooi.cold". DWARF has
+// the linker name of the function they were all made from, and for C none at all.
+void DwarfDebugInfo::name_by_symbol(UnitState& state, uint64_t address, const FunctionName& known_as,
+                                    CodeLocation& location) {
+  auto symbol = symbols_ ? symbols_->covering(address) : std::nullopt;
+  if (!symbol) return;
+  std::string_view linkage = without_version(symbol->name), known = location.linkage_name;
+  bool is_copy = linkage.size() > known.size() && linkage[known.size()] == '.' && linkage.starts_with(known);
+  if (known_as.has_linkage && !is_copy) return;
+  if (state.symbol != linkage.data()) {
+    state.symbol = linkage.data();
+    state.symbol_name = names_.of_symbol(linkage);
+  }
+  const FunctionName& name = state.symbol_name;
+  location.linkage_name = linkage;
+  location.signature = name.signature;
+  if (location.function.empty() || !known_as.whole) location.function = name.function;
+}
+
+// The same function is inlined in many places.
+const FunctionName* DwarfDebugInfo::name_of(UnitState& state, const Unit& unit, const InlineNode& node) {
+  if (node.origin == 0) return &names_.of(unit.die_at(node.die));
+  const FunctionName*& name = state.names[node.origin];
+  if (!name) {
+    Die origin = unit.die_at(node.origin);
+    name = &names_.of(origin ? origin : unit.die_at(node.die));
+  }
+  return name;
+}
+
+void DwarfDebugInfo::locate_in_unit(UnitState& state, uint64_t address, const LineRow& row,
+                                    std::vector<CodeLocation>& out) {
+  CodeLocation place;
+  if (row.known) {
+    place.file = path_of(state, row.file);
+    place.line = row.line;
+    place.column = row.column;
+  }
+  FunctionTree* tree = state.functions->find(address);
+  if (!tree) {
+    size_t before = out.size();
+    locate_by_symbol(address, out);
+    if (out.size() == before && row.known) out.push_back({});
+    if (out.size() == before) return;
+    out.back().file = place.file;
+    out.back().line = place.line;
+    out.back().column = place.column;
+    return;
+  }
+  const Unit& unit = state.functions->unit();
+  for (uint32_t index = tree->innermost(address); index != InlineNode::kNone;) {
+    InlineNode& node = tree->nodes[index];
+    if (!node.name) node.name = name_of(state, unit, node);
+    CodeLocation location = place;
+    location.function = node.name->function;
+    location.signature = node.name->signature;
+    location.linkage_name = node.name->linkage;
+    location.declaration_line = node.name->declaration_line;
+    location.inlined = node.parent != InlineNode::kNone;
+    location.function_start = node.entry;
+    location.die = node.die;
+    if (!location.inlined) name_by_symbol(state, address, *node.name, location);
+    out.push_back(location);
+    // The caller is where the call stands.
+    place.file = location.inlined ? path_of(state, node.call_file) : std::string_view();
+    place.line = node.call_line;
+    place.column = node.call_column;
+    index = node.parent;
+  }
+}
+
+void DwarfDebugInfo::run(Task& task) {
+  task.ends.reserve(task.addresses.size());
+  if (!task.state) {
+    for (uint64_t address : task.addresses) {
+      locate_by_symbol(address, task.locations);
+      task.ends.push_back(static_cast<uint32_t>(task.locations.size()));
+    }
+    return;
+  }
+  UnitState& state = *task.state;
+  std::lock_guard lock(state.mutex);
+  if (!state.functions) state.functions.emplace(functions_of(state.unit));
+  if (!state.lines) state.lines.emplace(state.unit);
+  std::vector<LineRow> rows = state.lines->find(task.addresses);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    locate_in_unit(state, task.addresses[i], rows[i], task.locations);
+    task.ends.push_back(static_cast<uint32_t>(task.locations.size()));
+  }
+}
+
+CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {
+  std::vector<uint64_t> unique(addresses.begin(), addresses.end());
+  if (!std::is_sorted(unique.begin(), unique.end())) std::sort(unique.begin(), unique.end());
+  unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
+
+  // Code of a unit mostly lies together; where it does not, in order of units every unit still has one task.
+  std::vector<UnitState*> units;
+  units.reserve(unique.size());
+  for (uint64_t address : unique) units.push_back(unit_at(address));
+  std::vector<uint32_t> order(unique.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::less<>{}, [&](uint32_t number) { return units[number]; });
+  std::vector<uint64_t> ordered;
+  ordered.reserve(order.size());
+  for (uint32_t number : order) ordered.push_back(unique[number]);
+  std::vector<Task> tasks;
+  for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    while (end < order.size() && units[order[end]] == units[order[begin]]) ++end;
+    Task task;
+    task.state = units[order[begin]];
+    task.addresses = std::span(ordered).subspan(begin, end - begin);
+    task.numbers = std::span(order).subspan(begin, end - begin);
+    tasks.push_back(std::move(task));
+  }
+  if (file_ && tasks.size() > 0)
+    file_->sections().prefetch({SectionId::kLine, SectionId::kLineStr, SectionId::kRanges, SectionId::kRnglists});
+
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    for (size_t i = next++; i < tasks.size(); i = next++) run(tasks[i]);
+  };
+  unsigned threads = std::min<unsigned>({std::max(1u, std::thread::hardware_concurrency()), kMaxThreads,
+                                         static_cast<unsigned>(std::min<size_t>(tasks.size(), kMaxThreads))});
+  {
+    std::vector<std::jthread> helpers;
+    try {
+      for (unsigned i = 1; i < threads && unique.size() >= kMinParallel; ++i) helpers.emplace_back(work);
+    } catch (const std::system_error&) {
+      // As many as the system allows.
+    }
+    work();
+  }
+
+  std::vector<std::span<const CodeLocation>> found(unique.size());
+  size_t total = 0;
+  for (const Task& task : tasks) {
+    total += task.locations.size();
+    for (size_t i = 0; i < task.numbers.size(); ++i) {
+      size_t begin = i ? task.ends[i - 1] : 0;
+      found[task.numbers[i]] = std::span(task.locations).subspan(begin, task.ends[i] - begin);
+    }
+  }
+  CodeLocations all;
+  all.ends.reserve(addresses.size());
+  all.locations.reserve(total);
+  for (uint64_t address : addresses) {
+    auto number = static_cast<size_t>(std::ranges::lower_bound(unique, address) - unique.begin());
+    all.locations.insert(all.locations.end(), found[number].begin(), found[number].end());
+    all.ends.push_back(static_cast<uint32_t>(all.locations.size()));
+  }
+  return all;
+}
+
+std::vector<Variable> DwarfDebugInfo::arguments(uint64_t address, const CodeLocation& location,
+                                                const FrameContext& context) {
+  if (location.from_symbol || location.die == 0) return {};
+  Die function = function_at(address);
+  if (!function) return {};
+  Die scope = function.unit().die_at(location.die);
+  return scope ? parameters_.of(scope, function, context) : std::vector<Variable>();
+}
+
+Die DwarfDebugInfo::function_at(uint64_t address) {
+  UnitState* state = unit_at(address);
+  if (!state) return {};
+  std::lock_guard lock(state->mutex);
+  if (!state->functions) state->functions.emplace(functions_of(state->unit));
+  return state->functions->function_at(address);
+}
+
+// Where the jump that ends at `end` goes: E9 with 4 bytes of distance, 0F 8x with 4, EB or 7x with 1 (Intel SDM volume
+// 2, JMP and Jcc). 0 when it begins nowhere in the file; what it gives may be the wrong reading of another instruction.
+uint64_t DwarfDebugInfo::jump_target(uint64_t end) const {
+  constexpr size_t kLongest = 6;
+  const elf::ElfImage* image = files_.image.get();
+  auto offset = image ? image->headers().offset_of(end - kLongest) : std::nullopt;
+  if (!offset) return 0;
+  elf::Bytes code = elf::slice(image->bytes(), *offset, kLongest);
+  if (code.size() < kLongest) return 0;
+  auto at = [&](size_t back) { return std::to_integer<unsigned>(code[kLongest - back]); };
+  uint64_t far = end + static_cast<uint64_t>(int64_t{*elf::load<int32_t>(code, kLongest - 4)});
+  uint64_t near = end + static_cast<uint64_t>(int64_t{*elf::load<int8_t>(code, kLongest - 1)});
+  auto is_entry = [&](uint64_t address) {
+    auto symbol = symbols_ ? symbols_->covering(address) : std::nullopt;
+    return symbol && symbol->value == address;
+  };
+  if ((at(5) == 0xe9 || (at(6) == 0x0f && at(5) >> 4 == 8)) && is_entry(far)) return far;
+  if ((at(2) == 0xeb || at(2) >> 4 == 7) && is_entry(near)) return near;
+  return 0;
+}
+
+std::optional<std::vector<TailCall>> DwarfDebugInfo::tail_calls(uint64_t address) {
+  Die function = function_at(address);
+  if (!function) return std::nullopt;
+  std::vector<TailCall> calls;
+  for (const TailCallSite& site : tail_call_sites(function)) {
+    TailCall call{.pc = site.pc, .is_return_pc = site.is_return_pc, .target = 0, .name = {}};
+    if (site.origin) call.target = entry_of(site.origin);
+    if (site.origin && call.target == 0) {
+      // The origin is a declaration, or what instances of the function have in common.
+      const FunctionName& name = names_.of(site.origin);
+      auto symbol = symbols_ && name.has_linkage ? symbols_->find(name.linkage) : std::nullopt;
+      call.target = symbol ? symbol->value : site.is_return_pc ? jump_target(site.pc) : 0;
+      if (call.target == 0) call.name = name.linkage;
+    }
+    calls.push_back(call);
+  }
+  return calls;
+}
+
+std::vector<std::string> DwarfDebugInfo::notes() const {
+  std::vector<std::string> all;
+  if (!files_.missing_alternate.empty())
+    all.push_back("part of the debug information is missing: " + files_.missing_alternate + " was not found");
+  if (!files_.debug)
+    for (const std::string& refusal : files_.refused) all.push_back("a debug file was refused: " + refusal);
+  {
+    std::lock_guard lock(notes_mutex_);
+    all.insert(all.end(), notes_.begin(), notes_.end());
+  }
+  if (file_)
+    for (std::string& damage : file_->damage()) all.push_back("debug information is damaged: " + damage);
+  return all;
+}
+
+}  // namespace inquest::dwarf

@@ -1,0 +1,149 @@
+#include "postmortem/dwarf/function_index.h"
+
+#include <dwarf.h>
+
+#include <algorithm>
+
+#include "postmortem/dwarf/die_walk.h"
+
+namespace inquest::dwarf {
+namespace {
+
+uint32_t narrow(uint64_t value) { return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX)); }
+
+// Types cannot hold code of the function around them, only functions of their own.
+bool holds_no_inlines(uint16_t tag) {
+  switch (tag) {
+    case DW_TAG_subprogram:
+    case DW_TAG_class_type:
+    case DW_TAG_structure_type:
+    case DW_TAG_union_type:
+    case DW_TAG_enumeration_type:
+    case DW_TAG_subroutine_type:
+    case DW_TAG_call_site:
+    case DW_TAG_GNU_call_site:
+    case DW_TAG_array_type: return true;
+    default: return false;
+  }
+}
+
+// The node of the DW_TAG_inlined_subroutine that `walk` is at; its code goes to `code`.
+InlineNode read_inlined(const Unit& unit, DieWalk& walk, std::vector<AddressRange>* code) {
+  InlineNode node;
+  node.die = walk.offset();
+  CodeAttributes where;
+  walk.for_each_attribute([&](const Attribute& attribute) {
+    switch (attribute.name) {
+      case DW_AT_call_file: node.call_file = narrow(attribute.value); break;
+      case DW_AT_call_line: node.call_line = narrow(attribute.value); break;
+      case DW_AT_call_column: node.call_column = narrow(attribute.value); break;
+      case DW_AT_abstract_origin:
+        if (attribute.form == DW_FORM_ref4 || attribute.form == DW_FORM_ref_udata)
+          node.origin = unit.offset() + std::min(attribute.value, unit.end());
+        break;
+      case DW_AT_entry_pc: node.entry = unit.address(attribute).value_or(0); break;
+      default: where.take(attribute);
+    }
+  });
+  unit.ranges(where, code);
+  if (node.entry == 0 && !code->empty()) node.entry = code->front().low;
+  return node;
+}
+
+}  // namespace
+
+void parse_function(const Die& function, FunctionTree* tree) {
+  tree->die = function.offset();
+  tree->nodes.clear();
+  tree->map.clear();
+  InlineNode self;
+  self.die = function.offset();
+  self.entry = function.address(DW_AT_low_pc).value_or(0);
+  auto code = function.ranges();
+  // The entry of a function in several parts is the start of the first one named: the other is its cold part.
+  if (!code.empty() && self.entry == 0) self.entry = code.front().low;
+  tree->nodes.push_back(self);
+  Die child = function.first_child();
+  if (!child) return tree->map.build();
+  const Unit& unit = function.unit();
+  DieWalk walk(unit, child.offset());
+  std::vector<uint32_t> around = {0};  // by depth: the node that children there are inlined into
+  uint64_t ignored = 0;                // depth of the DIE whose children do not count; 0: none
+  while (walk.next()) {
+    if (ignored >= walk.depth()) ignored = 0;
+    around.resize(walk.depth());
+    uint32_t parent = around.back();
+    uint64_t depth = walk.depth();
+    uint16_t tag = walk.shape().tag;
+    if (holds_no_inlines(tag)) {
+      if (!ignored && walk.shape().has_children) ignored = depth;
+      walk.leave();
+    } else {
+      if (!ignored && tag == DW_TAG_inlined_subroutine) {
+        InlineNode node = read_inlined(unit, walk, &code);
+        node.parent = parent;
+        parent = static_cast<uint32_t>(tree->nodes.size());
+        for (const AddressRange& range : code) tree->map.add(range.low, range.high, parent);
+        tree->nodes.push_back(node);
+      }
+      walk.enter();
+    }
+    if (walk.depth() > depth)
+      around.push_back(parent);
+    else if (ignored == depth)
+      ignored = 0;
+  }
+  tree->map.build();
+}
+
+void FunctionIndex::scan(bool whole) {
+  functions_ = {};
+  ranges_.clear();
+  scanned_ = true;
+  whole_ = true;
+  Die root = unit_.die();
+  Die child = root ? root.first_child() : Die();
+  if (!child) return;
+  DieWalk walk(unit_, child.offset());
+  while (walk.next()) {
+    const Abbreviation& shape = walk.shape();
+    if (shape.tag == DW_TAG_subprogram && shape.has_code) {
+      for (const AddressRange& range : unit_.die_at(walk.offset()).ranges()) {
+        functions_.add(range.low, range.high, walk.offset());
+        ranges_.push_back(range);
+      }
+    }
+    if (whole)
+      walk.enter();
+    else if (walk.leave())
+      whole_ = false;
+  }
+  functions_.build();
+}
+
+const uint64_t* FunctionIndex::lookup(uint64_t address) {
+  if (!scanned_) scan(false);
+  const uint64_t* found = functions_.find(address);
+  if (found || whole_) return found;
+  scan(true);
+  return functions_.find(address);
+}
+
+FunctionTree* FunctionIndex::find(uint64_t address) {
+  const uint64_t* offset = lookup(address);
+  if (!offset) return nullptr;
+  if (tree_.die != *offset) parse_function(unit_.die_at(*offset), &tree_);
+  return &tree_;
+}
+
+Die FunctionIndex::function_at(uint64_t address) {
+  const uint64_t* offset = lookup(address);
+  return offset ? unit_.die_at(*offset) : Die();
+}
+
+std::vector<AddressRange> FunctionIndex::ranges() {
+  if (!whole_) scan(true);
+  return ranges_;
+}
+
+}  // namespace inquest::dwarf

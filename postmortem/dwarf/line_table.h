@@ -1,0 +1,77 @@
+// Line number programs (DWARF 5, 6.2; versions 2 to 5).
+//
+// Rows of a sequence come in the order of addresses; a row holds up to the next one, the last row of a sequence only
+// ends it. Where several rows have one address the last counts. VLIW operation indexes are read and ignored: they tell
+// apart instructions inside one bundle, which x86-64 does not have.
+//
+// The rows of a large program would take 200 MB, and few are asked for. So none are kept: a program is run once for all
+// addresses wanted of its unit, and each is answered as the rows come by.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postmortem/dwarf/unit.h"
+
+namespace inquest::dwarf {
+
+struct LineRow {
+  uint32_t file = 0;
+  uint32_t line = 0;
+  uint32_t column = 0;
+  bool known = false;  ///< there is such a row
+};
+
+class LineTable {
+ public:
+  /// The files of the program of `unit`; empty when it has none.
+  explicit LineTable(const Unit& unit);
+
+  /// The rows that hold for `addresses`, which are in ascending order. Runs the program.
+  std::vector<LineRow> find(std::span<const uint64_t> addresses);
+  /// DW_AT_comp_dir, directory and name joined; empty when there is no such file. `file` counts as the version does.
+  std::string path(uint64_t file) const;
+  /// The ranges of its sequences. Runs the program.
+  std::vector<AddressRange> ranges();
+
+ private:
+  struct File {
+    std::string_view name;
+    uint64_t directory = 0;
+  };
+  /// The registers of the state machine that lead to rows.
+  struct State {
+    uint64_t address = 0, line = 1;
+    uint32_t file = 1, column = 0;
+  };
+  /// What a special opcode does.
+  struct Special {
+    uint32_t advance = 0;
+    int32_t line = 0;
+  };
+  class Answers;
+
+  bool read_header(const Unit& unit, Bytes section, uint64_t offset);
+  void read_old_files(ByteReader& reader);
+  void read_new_entries(ByteReader& reader, const Unit& unit, const FormSizes& sizes, bool directories);
+  template <class Emit>
+  bool run_sequence(ByteReader& given, State& state, Emit&& emit);
+  bool extended(ByteReader& reader, State& state);
+
+  uint16_t version_ = 0;
+  std::string_view comp_dir_;
+  std::vector<std::string_view> directories_;
+  std::vector<File> files_;
+  size_t header_files_ = 0;  ///< the program may define more
+
+  ByteReader program_;
+  uint8_t min_instruction_ = 1, opcode_base_ = 1;
+  std::vector<uint8_t> lengths_;      ///< operands of standard opcodes, from opcode 1 on
+  std::array<Special, 256> special_;  ///< by opcode
+};
+
+}  // namespace inquest::dwarf

@@ -1,0 +1,13 @@
+// .debug_ranges (DWARF 2 to 4) and .debug_rnglists (DWARF 5, 7.25).
+#pragma once
+
+#include <vector>
+
+#include "postmortem/dwarf/unit.h"
+
+namespace inquest::dwarf {
+
+/// What DW_AT_ranges of a DIE of `unit` stands for, as it stands there (dead ranges included). At most a million.
+std::vector<AddressRange> read_range_list(const Unit& unit, const Attribute& attribute);
+
+}  // namespace inquest::dwarf

@@ -1,0 +1,17 @@
+// C++ names of the linker ("_ZN2ns3fooIiEEvi") as people write them ("void ns::foo<int>(int)").
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace inquest {
+
+/// As `c++filt` prints it; nothing when it is no C++ name, is damaged, or would become absurdly long. Thread-safe.
+std::optional<std::string> demangle(std::string_view name);
+
+/// The function alone, without return type, parameters, qualifiers and "[clone .cold]": "ns::foo<int>" of
+/// "void ns::foo<int>(int) const". A view into `demangled`; the whole where it does not look like a function.
+std::string_view without_parameters(std::string_view demangled);
+
+}  // namespace inquest

@@ -1,0 +1,152 @@
+#include "postmortem/unwind/core_unwinder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "postmortem/unwind/cfi_step.h"
+#include "postmortem/unwind/guess.h"
+
+namespace inquest::unwind {
+namespace {
+
+// Changes to another stack in one thread: nested signal handlers on their own stack, coroutines. More is a loop.
+constexpr int kMaxStackChanges = 1000;
+
+/// Functions that nothing returns from, whether or not their call frame information says so.
+bool is_start_of_thread(std::string_view function) {
+  static constexpr std::string_view kStarts[] = {"_start", "__clone", "clone", "__clone3", "clone3", "_dl_start_user"};
+  return std::ranges::find(kStarts, function) != std::end(kStarts);
+}
+
+/// The walk up one stack.
+class Walk {
+ public:
+  Walk(const CodeMap& code, Guesser& guesser, const UnwindOptions& options)
+      : code_(code), guesser_(guesser), options_(options) {}
+
+  Stack run(const Thread& thread) {
+    Stack stack;
+    stack.frames.push_back({.pc = thread.registers.pc(),
+                            .cfa = {},
+                            .registers = FrameRegisters::all(thread.registers),
+                            .found_by = FoundBy::kRegisters,
+                            .exact_pc = true});
+    while (true) {
+      if (stack.frames.size() >= options_.max_frames) {
+        stack.limited = true;
+        break;
+      }
+      size_t count = stack.frames.size();
+      auto step = next(stack.frames.back(), count > 1 ? &stack.frames[count - 2] : nullptr);
+      if (!step) {
+        stack.stop_reason = std::move(problem_);
+        break;
+      }
+      Frame& frame = stack.frames.back();
+      frame.signal_trampoline = step->signal_frame;
+      if (step->outermost) {
+        stack.complete = true;
+        break;
+      }
+      frame.cfa = step->cfa;
+      if (!progresses(frame, *step)) {
+        stack.stop_reason = fmt::format("the stack does not go on upwards from {:#x}: it is damaged",
+                                        frame.registers.values.sp().value());
+        break;
+      }
+      bool after_signal = frame.signal_trampoline;
+      stack.frames.push_back({.pc = step->caller.values.pc(),
+                              .cfa = {},
+                              .registers = step->caller,
+                              .found_by = step->found_by,
+                              .exact_pc = after_signal});
+    }
+    return stack;
+  }
+
+ private:
+  std::optional<Step> next(const Frame& frame, const Frame* below) {
+    if (options_.stepper != nullptr && options_.stepper->owns(frame)) {
+      if (auto caller = options_.stepper->caller(frame)) {
+        Step step;
+        step.cfa = caller->values.sp();
+        step.caller = *caller;
+        step.found_by = FoundBy::kV8;
+        return step;
+      }
+    }
+    CfiOutcome outcome = step_by_cfi(code_, frame);
+    if (outcome.step) {
+      // Coroutines begin in such a place, above which there are data (glibc's __start_context).
+      outcome.step->outermost |= outcome.step->placed_by_hand && !code_.is_code(outcome.step->caller.values.pc());
+      return outcome.step;
+    }
+    problem_ = outcome.problem;
+    if (auto step = guesser_.out_of_signal(frame)) return step;
+    if (begins_thread(frame, below)) {
+      Step step;
+      step.outermost = true;
+      return step;
+    }
+    if (!frame.exact_pc && !code_.is_code(frame.pc)) {
+      problem_ = fmt::format("the return address {:#x} is not code: the stack is damaged", frame.pc.value());
+      return std::nullopt;
+    }
+    return guesser_.step(frame);
+  }
+
+  bool begins_thread(const Frame& frame, const Frame* below) const {
+    if (is_start_of_thread(symbol_at(frame))) return true;
+    // What called it is the program's _start, even where the program's file is not at hand.
+    return below != nullptr && symbol_at(*below).starts_with("__libc_start_main");
+  }
+
+  std::string_view symbol_at(const Frame& frame) const {
+    const ModuleCode* module = code_.module_at(frame.lookup_pc());
+    if (module == nullptr || !module->module().symbols) return {};
+    auto symbol = module->module().symbols->covering(module->module().link_time(frame.lookup_pc()));
+    return symbol ? symbol->name : std::string_view();
+  }
+
+  /// Stacks grow downwards, so each caller lies higher, unless the thread changed to another stack.
+  bool progresses(const Frame& frame, const Step& step) {
+    if (!frame.registers.knows(Registers::kRsp) || !step.caller.knows(Registers::kRsp)) return false;
+    Address from = frame.registers.values.sp(), to = step.caller.values.sp();
+    if (to > from) return true;
+    const MemoryRegion* region = code_.memory().region_of(from);
+    bool other_stack = region == nullptr || !region->contains(to);
+    return (other_stack || step.signal_frame) && ++stack_changes_ <= kMaxStackChanges;
+  }
+
+  const CodeMap& code_;
+  Guesser& guesser_;
+  const UnwindOptions& options_;
+  std::string problem_;
+  int stack_changes_ = 0;
+};
+
+class CoreUnwinder : public Unwinder {
+ public:
+  CoreUnwinder(const Target& target, DebugFileOf debug_file_of)
+      : code_(target, std::move(debug_file_of)), guesser_(code_) {}
+
+  Stack unwind(const Thread& thread, const UnwindOptions& options) override {
+    return Walk(code_, guesser_, options).run(thread);
+  }
+
+ private:
+  CodeMap code_;
+  Guesser guesser_;
+};
+
+}  // namespace
+
+std::unique_ptr<Unwinder> make_unwinder(const Target& target, DebugFileOf debug_file_of) {
+  return std::make_unique<CoreUnwinder>(target, std::move(debug_file_of));
+}
+
+}  // namespace inquest::unwind
