@@ -42,7 +42,10 @@ std::vector<Capability> describe_capabilities(const Heap& heap, const HeapTotals
                     names ? "" : "the symbol @@toStringTag or the string \"constructor\" is not among the roots"});
   report.push_back({"liveness", State::kWorks, "conservative roots from native memory, stacks and registers",
                     "objects that only stale native memory points to are counted as live"});
-  report.push_back({"JavaScript stacks", State::kMissing, "", "not built yet"});
+  report.push_back({"JavaScript stacks", State::kLimited,
+                    "frame layout by table, functions and positions from the frames' own objects",
+                    layout.exact ? "compared with V8's own stacks on the last minors of Node.js 12 to 26 only"
+                                 : "the frame layout was not measured for this version"});
   return report;
 }
 

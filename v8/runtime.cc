@@ -7,6 +7,7 @@
 #include <map>
 
 #include "v8/capabilities.h"
+#include "v8/frames/frame_reader.h"
 #include "v8/heap/census.h"
 #include "v8/heap/liveness.h"
 #include "v8/heap/object_index.h"
@@ -67,6 +68,9 @@ class RuntimeImpl : public Runtime {
   std::string describe(uint64_t word) override { return describer().brief(word); }
   std::string describe_detailed(uint64_t word) override { return describer().detailed(word); }
 
+  const FrameStepper& frame_stepper() override { return frame_reader(); }
+  std::vector<V8Frame> describe_frame(const Frame& frame) override { return frame_reader().describe(frame); }
+
   void set_progress(Progress progress) override { progress_ = std::move(progress); }
 
  private:
@@ -114,6 +118,11 @@ class RuntimeImpl : public Runtime {
   void refresh_info();
   std::vector<SpaceInfo> spaces(std::optional<uint32_t> isolate) const;
 
+  FrameReader& frame_reader() {
+    if (!frame_reader_) frame_reader_ = std::make_unique<FrameReader>(*heap_);
+    return *frame_reader_;
+  }
+
   Describer& describer() {
     if (!describer_) describer_ = std::make_unique<Describer>(*heap_);
     return *describer_;
@@ -126,6 +135,7 @@ class RuntimeImpl : public Runtime {
   HeapTotals totals_;
   LivenessStats liveness_;
   std::unique_ptr<Describer> describer_;
+  std::unique_ptr<FrameReader> frame_reader_;
   bool indexed_ = false;
   bool marked_ = false;
   std::atomic<bool> cancelled_{false};

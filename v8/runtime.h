@@ -13,6 +13,8 @@
 #include "postmortem/model/address.h"
 #include "postmortem/model/result.h"
 #include "postmortem/model/target.h"
+#include "postmortem/model/unwinder.h"
+#include "v8/frames/v8_frame.h"
 
 namespace inquest::v8 {
 
@@ -122,6 +124,11 @@ class Runtime {
   virtual std::string describe(uint64_t word) = 0;
   /// Several lines: properties and elements, one level deep, in llnode's style.
   virtual std::string describe_detailed(uint64_t word) = 0;
+
+  /// Steps over frames of code made by V8. It lives as long as the runtime.
+  virtual const FrameStepper& frame_stepper() = 0;
+  /// The functions of a frame that the stepper owns, innermost first; at least one.
+  virtual std::vector<V8Frame> describe_frame(const Frame& frame) = 0;
 
   virtual void set_progress(Progress progress) = 0;
 };

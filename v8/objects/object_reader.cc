@@ -146,7 +146,10 @@ bool ObjectReader::has_own_property(uint64_t object, uint64_t key) const {
 }
 
 std::string ObjectReader::function_name(uint64_t function) const {
-  uint64_t shared = field(function, heap_.layout().js_function_shared);
+  return shared_name(field(function, heap_.layout().js_function_shared));
+}
+
+std::string ObjectReader::shared_name(uint64_t shared) const {
   uint64_t name = field(shared, heap_.layout().shared_name_or_scope_info);
   const MapInfo* map = map_of(name);
   if (!map) return {};
@@ -155,9 +158,12 @@ std::string ObjectReader::function_name(uint64_t function) const {
 }
 
 std::string ObjectReader::function_debug_name(uint64_t function) const {
-  std::string name = function_name(function);
+  return shared_debug_name(field(function, heap_.layout().js_function_shared));
+}
+
+std::string ObjectReader::shared_debug_name(uint64_t shared) const {
+  std::string name = shared_name(shared);
   if (!name.empty()) return name;
-  uint64_t shared = field(function, heap_.layout().js_function_shared);
   uint64_t scope_info = field(shared, heap_.layout().shared_name_or_scope_info);
   if (const MapInfo* map = map_of(scope_info); map && map->category == Category::kInternal) {
     return scope_info_names(scope_info).inferred;

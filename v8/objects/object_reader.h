@@ -31,6 +31,8 @@ class ObjectReader {
   bool is_string(uint64_t word) const;
   /// The characters as UTF-8 (lone surrogates become U+FFFD), at most `limit` UTF-16 units; nothing for non-strings.
   std::optional<std::string> string(uint64_t word, size_t limit = 1024) const;
+  /// The characters as they are, at most `limit` units; empty for non-strings.
+  std::u16string utf16(uint64_t word, size_t limit) const;
   /// Length in UTF-16 units.
   std::optional<uint32_t> string_length(uint64_t word) const;
 
@@ -39,6 +41,8 @@ class ObjectReader {
   std::string function_name(uint64_t function) const;
   /// SharedFunctionInfo::DebugName: the name, else the name inferred from where the function was assigned.
   std::string function_debug_name(uint64_t function) const;
+  /// The same of a SharedFunctionInfo.
+  std::string shared_debug_name(uint64_t shared) const;
 
   /// Follows back pointers from a map to its constructor: a JSFunction, FunctionTemplateInfo, or something else.
   uint64_t constructor_of_map(const MapInfo& map) const;
@@ -78,6 +82,7 @@ class ObjectReader {
   uint64_t descriptor_key(const MapInfo& map, uint32_t i) const;
 
  private:
+  std::string shared_name(uint64_t shared) const;
   void append_string(uint64_t word, size_t from, size_t count, std::u16string& out, int depth) const;
   struct FunctionNames {
     std::string name;

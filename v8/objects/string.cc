@@ -81,6 +81,12 @@ std::optional<std::string> ObjectReader::string(uint64_t word, size_t limit) con
   return to_utf8(text);
 }
 
+std::u16string ObjectReader::utf16(uint64_t word, size_t limit) const {
+  std::u16string text;
+  if (auto length = string_length(word)) append_string(word, 0, std::min<size_t>(*length, limit), text, 0);
+  return text;
+}
+
 /// Appends units [from, from + count). Cons strings are walked with a stack of our own: they nest as deep as there are
 /// objects. `depth` bounds the slices and thin strings on the way to one piece: at most two in a sound heap.
 void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::u16string& out, int depth) const {
