@@ -18,8 +18,8 @@
 #include "commands/runner.h"
 #include "commands/session.h"
 #include "commands/words.h"
+#include "engine/hooks.h"
 #include "postmortem/elf/core_target.h"
-#include "v8/runtime.h"
 
 namespace inquest::cli {
 namespace {
@@ -91,14 +91,20 @@ class Program {
   }
 
   int run_all(const std::vector<commands::Invocation>& invocations) {
-    if (options_.core.empty()) {
+    std::unique_ptr<Target> target;
+    if (!options_.core.empty()) {
+      auto opened = open_core(options_.core, options_.executable);
+      if (!opened) return fail(opened.error(), typed_command());
+      target = std::move(opened).value();
+    } else if (std::ranges::any_of(invocations, [](const auto& invocation) {
+                 return invocation.help.empty() && invocation.command->spec().needs_core;
+               })) {
       return fail(usage_error("no core file was named", "put --core CORE before the command"), typed_command());
     }
-    auto target = open_core(options_.core, options_.executable);
-    if (!target) return fail(target.error(), typed_command());
-    commands::SessionHooks hooks{.open_runtime = v8::open_runtime,
-                                 .open_core = [this](const std::string& core) { return open_other(core); }};
-    commands::Session session(std::move(target).value(), std::move(hooks));
+    commands::SessionHooks hooks = engine::make_hooks(
+        {.sysroot = options_.sysroot, .debug_dirs = options_.debug_dirs, .debuginfod = options_.debuginfod});
+    hooks.open_core = [this](const std::string& core) { return open_other(core); };
+    commands::Session session(std::move(target), std::move(hooks));
     session.set_progress(terminal_.progress());
     catch_interrupts();
     int status = commands::kExitDone;
@@ -177,9 +183,19 @@ class Program {
   commands::Output output_;
 };
 
+/// The command that is installed under the name this program was called by (`check-debug-info`), or null.
+bool called_as_tool(int argc, const char* const* argv) {
+  if (argc == 0) return false;
+  std::string name = std::filesystem::path(argv[0]).filename();
+  commands::Registry registry;
+  return std::ranges::any_of(registry.commands(), [&](const auto& command) {
+    return command->spec().is_program && command->spec().full_name() == name;
+  });
+}
+
 int run(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a broken pipe is noticed by write, and the program ends quietly
-  auto options = parse_options(argc, argv);
+  auto options = called_as_tool(argc, argv) ? parse_tool_options(argc, argv) : parse_options(argc, argv);
   if (options) return Program(std::move(options).value()).run();
   Terminal(false, false).show(options.error());
   return commands::exit_status(options.error());

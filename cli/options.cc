@@ -1,6 +1,9 @@
 #include "cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <filesystem>
 #include <utility>
 
 #include "commands/words.h"
@@ -27,6 +30,8 @@ std::vector<OptionSpec> option_specs() {
        .kind = Kind::kDirectory,
        .value_name = "DIR",
        .help = "a further place for separate debug files; may be repeated"},
+      {.long_name = "debuginfod",
+       .help = "ask the servers in DEBUGINFOD_URLS for debug files that are found nowhere else"},
       {.short_name = 'o',
        .long_name = "one-line",
        .kind = Kind::kText,
@@ -47,29 +52,26 @@ std::string names_of(const OptionSpec& spec) {
 }
 
 /// Ties each specification to the member that takes its value.
-void add_options(CLI::App& app, Options& options) {
+void add_options(CLI::App& app, Options& options, const std::vector<OptionSpec>& specs) {
   const std::pair<const char*, std::string*> texts[] = {
       {"core", &options.core}, {"exe", &options.executable}, {"sysroot", &options.sysroot}};
   const std::pair<const char*, std::vector<std::string>*> lists[] = {{"debug-dir", &options.debug_dirs},
                                                                      {"one-line", &options.one_line}};
-  const std::pair<const char*, bool*> flags[] = {{"json", &options.json},
-                                                 {"no-color", &options.no_color},
-                                                 {"quiet", &options.quiet},
-                                                 {"version", &options.version},
-                                                 {"help", &options.help}};
-  for (const OptionSpec& spec : option_specs()) {
+  const std::pair<const char*, bool*> flags[] = {{"debuginfod", &options.debuginfod}, {"json", &options.json},
+                                                 {"no-color", &options.no_color},     {"quiet", &options.quiet},
+                                                 {"version", &options.version},       {"help", &options.help}};
+  for (const OptionSpec& spec : specs) {
     for (auto [name, text] : texts) {
       if (spec.long_name == name) app.add_option(names_of(spec), *text)->take_last();
     }
     for (auto [name, list] : lists) {
-      if (spec.long_name == name) app.add_option(names_of(spec), *list)->expected(1)->take_all();
+      if (spec.long_name == name)
+        app.add_option(names_of(spec), *list)->expected(1)->allow_extra_args(false)->take_all();
     }
     for (auto [name, flag] : flags) {
       if (spec.long_name == name) app.add_flag(names_of(spec), *flag);
     }
   }
-  app.add_flag("--man", options.man);
-  app.add_option("--completion", options.completion);
 }
 
 Error unknown_option(const std::string& word) {
@@ -112,7 +114,9 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   CLI::App app;
   app.set_help_flag();
   app.prefix_command();
-  add_options(app, options);
+  add_options(app, options, option_specs());
+  app.add_flag("--man", options.man);
+  app.add_option("--completion", options.completion);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -120,6 +124,25 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   }
   options.command = app.remaining();
   if (!options.command.empty() && options.command[0].starts_with('-')) return unknown_option(options.command[0]);
+  return options;
+}
+
+Result<Options> parse_tool_options(int argc, const char* const* argv) {
+  static constexpr std::array kTaken = {"core", "exe", "sysroot", "debug-dir", "debuginfod", "no-color", "quiet"};
+  std::vector<OptionSpec> specs = option_specs();
+  std::erase_if(specs, [](const OptionSpec& spec) { return std::ranges::count(kTaken, spec.long_name) == 0; });
+  Options options;
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  add_options(app, options, specs);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what());
+  }
+  options.command = app.remaining();
+  options.command.insert(options.command.begin(), std::filesystem::path(argv[0]).filename());
   return options;
 }
 

@@ -14,6 +14,7 @@ struct Options {
   std::string executable;
   std::string sysroot;
   std::vector<std::string> debug_dirs;
+  bool debuginfod = false;
   bool json = false;
   bool no_color = false;
   bool quiet = false;
@@ -30,5 +31,9 @@ commands::ProgramSpec program_spec();
 
 /// Options end at the first word that is none; what follows is left to the commands. Mistakes are usage errors.
 Result<Options> parse_options(int argc, const char* const* argv);
+
+/// For a command that was called as a program of its own name: it takes its own words and, among them, the options that
+/// say where files are.
+Result<Options> parse_tool_options(int argc, const char* const* argv);
 
 }  // namespace inquest::cli

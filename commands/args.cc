@@ -123,7 +123,8 @@ class ArgsParser {
     for (size_t i = given.size(); i < wanted.size(); ++i) {
       if (wanted[i].required) return mistake(fmt::format("{}: missing {}", spec_.full_name(), wanted[i].name));
     }
-    if (given.size() > wanted.size()) {
+    bool repeats = !wanted.empty() && wanted.back().repeats;
+    if (given.size() > wanted.size() && !repeats) {
       return mistake(fmt::format("{}: unexpected word '{}'", spec_.full_name(), given[wanted.size()]));
     }
     return std::nullopt;

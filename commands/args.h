@@ -28,6 +28,8 @@ class Args {
   std::optional<uint64_t> number(std::string_view option) const;
   /// The positional word at `index`; empty when it was not given.
   const std::string& word(size_t index) const;
+  /// All positional words.
+  const std::vector<std::string>& words() const { return words_; }
 
   bool json() const { return has("json"); }
   bool help() const { return has("help"); }

@@ -32,6 +32,7 @@ struct PositionalSpec {
   std::string help = {};
   bool required = true;
   bool is_file = false;
+  bool repeats = false;     ///< any number of words, see Args::words; the last one only
   bool joins_rest = false;  ///< all further words belong to it, joined by single blanks (type names with blanks)
 };
 
@@ -48,6 +49,8 @@ struct CommandSpec {
   std::vector<PositionalSpec> positionals = {};
   std::vector<ExampleSpec> examples = {};
   std::vector<std::string> aliases = {};  ///< top-level names from llnode
+  bool needs_core = true;                 ///< false: it may run without a core (Session::has_target says)
+  bool is_program = false;                ///< also installed as a program of this name, with this command's options
   bool repeats = false;                   ///< at a prompt, an empty line runs it again (next page)
 
   /// "v8 findjsobjects"

@@ -76,7 +76,8 @@ std::string usage_line(const CommandSpec& spec) {
   }
   line += " [--json]";
   for (const PositionalSpec& positional : spec.positionals) {
-    line += positional.required ? " " + positional.name : fmt::format(" [{}]", positional.name);
+    std::string name = positional.name + (positional.repeats ? "..." : "");
+    line += positional.required ? " " + name : fmt::format(" [{}]", name);
   }
   return line;
 }

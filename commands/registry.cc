@@ -15,6 +15,12 @@ Registry::Registry() {
   commands_.push_back(make_v8_findjsobjects());
   commands_.push_back(make_v8_findjsinstances());
   commands_.push_back(make_v8_diff());
+  commands_.push_back(make_v8_bt());
+  commands_.push_back(make_resolve_inlines());
+  commands_.push_back(make_resolve_src_lines());
+  commands_.push_back(make_bt());
+  commands_.push_back(make_check_debug_info());
+  commands_.push_back(make_why());
 }
 
 Registry::Registry(std::vector<std::unique_ptr<const Command>> commands, std::vector<CommandGroup> groups)

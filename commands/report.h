@@ -30,6 +30,8 @@ inline std::string_view to_string(Note::Severity severity) {
   return "error";
 }
 
+struct Report;
+
 /// The finding itself, as rows or facts. It is written after `run` has returned, while its session still exists.
 /// Writers stop when the output says that nobody reads any more.
 class ReportBody {
@@ -38,6 +40,10 @@ class ReportBody {
   virtual void write_text(Output& output) const = 0;
   /// Members of the command's JSON object; the envelope (schema, command, notes) is written by the caller.
   virtual void write_json(JsonWriter& json) const = 0;
+  /// For a body that finds its answer while it writes (a stream longer than memory): what it learned on the way is
+  /// asked for after writing.
+  virtual bool works_while_writing() const { return false; }
+  virtual void add_late_notes(Report& /*report*/) const {}
 };
 
 struct Report {

@@ -12,11 +12,7 @@
 namespace inquest::commands {
 namespace {
 
-/// Opens the envelope; the caller closes it.
-void begin_envelope(JsonWriter& json, const std::string& command, std::span<const Note> notes) {
-  json.begin_object();
-  json.field("schema", 1);
-  json.field("command", command);
+void write_notes(JsonWriter& json, std::span<const Note> notes) {
   json.begin_array("notes");
   for (const Note& note : notes) {
     json.begin_object();
@@ -27,11 +23,25 @@ void begin_envelope(JsonWriter& json, const std::string& command, std::span<cons
   json.end_array();
 }
 
-void write_json(Output& output, const std::string& command, const Report& report) {
+/// Opens the envelope; the caller closes it.
+void begin_envelope(JsonWriter& json, const std::string& command) {
+  json.begin_object();
+  json.field("schema", 1);
+  json.field("command", command);
+}
+
+void write_json(Output& output, const std::string& command, Report& report) {
   JsonWriter json(output);
-  begin_envelope(json, command, report.notes);
-  json.field("incomplete", report.incomplete);
+  begin_envelope(json, command);
+  auto write_remarks = [&] {
+    write_notes(json, report.notes);
+    json.field("incomplete", report.incomplete);
+  };
+  bool late = report.body->works_while_writing();
+  if (!late) write_remarks();
   report.body->write_json(json);
+  report.body->add_late_notes(report);
+  if (late) write_remarks();
   json.end_object();
   output.append('\n');
 }
@@ -84,6 +94,12 @@ Outcome execute(const Invocation& invocation, Session& session, Output& output) 
     return outcome;
   }
   std::string name = invocation.command->spec().full_name();
+  if (invocation.command->spec().needs_core && !session.has_target()) {
+    outcome.error = usage_error("no core file was named", "put --core CORE before the command");
+    outcome.status = exit_status(*outcome.error);
+    if (invocation.args.json()) write_json_error(output, name, *outcome.error);
+    return outcome;
+  }
   auto report = invocation.command->run(session, invocation.args);
   if (!report) {
     outcome.error = std::move(report).error();
@@ -92,20 +108,22 @@ Outcome execute(const Invocation& invocation, Session& session, Output& output) 
     return outcome;
   }
   session.add_notes(*report);
-  outcome.status = report->incomplete ? kExitIncomplete : kExitDone;
   if (invocation.args.json()) {
     write_json(output, name, *report);
   } else {
     report->body->write_text(output);
+    report->body->add_late_notes(*report);
     outcome.notes = std::move(report->notes);
   }
+  outcome.status = report->incomplete ? kExitIncomplete : kExitDone;
   return outcome;
 }
 
 void write_json_error(Output& output, const std::string& command, const Error& error) {
   JsonWriter json(output);
   Note note{Note::Severity::kError, error.line()};
-  begin_envelope(json, command, std::span(&note, 1));
+  begin_envelope(json, command);
+  write_notes(json, std::span(&note, 1));
   json.end_object();
   output.append('\n');
 }

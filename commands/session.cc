@@ -15,6 +15,23 @@ bool has_executable(const Target& target) {
 Session::Session(std::unique_ptr<const Target> target, SessionHooks hooks)
     : target_(std::move(target)), hooks_(std::move(hooks)) {}
 
+const Thread* Session::selected_thread() const {
+  auto threads = target_->threads();
+  auto selected = std::ranges::find(threads, selected_tid_, &Thread::tid);
+  if (selected != threads.end()) return &*selected;
+  return threads.empty() ? nullptr : &threads.front();
+}
+
+Unwinder& Session::unwinder() {
+  if (!unwinder_) unwinder_ = hooks_.open_unwinder(*target_);
+  return *unwinder_;
+}
+
+DebugInfoSource& Session::debug_info() {
+  if (!debug_info_) debug_info_ = hooks_.open_debug_info(target_.get());
+  return *debug_info_;
+}
+
 Result<v8::Runtime*> Session::v8() {
   if (runtime_) return runtime_.get();
   if (runtime_error_) return *runtime_error_;
@@ -45,6 +62,7 @@ void Session::add_notes(Report& report) const {
   auto add = [&](Note note) {
     if (std::ranges::find(report.notes, note) == report.notes.end()) report.notes.push_back(std::move(note));
   };
+  if (!target_) return;
   // A missing library does not hide heap objects, a truncated core may.
   bool truncated = target_->facts().truncated_bytes > 0;
   for (const std::string& text : target_->notes()) {

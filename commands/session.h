@@ -9,16 +9,23 @@
 #include <vector>
 
 #include "commands/report.h"
+#include "postmortem/model/debug_info.h"
+#include "postmortem/model/object_file.h"
 #include "postmortem/model/result.h"
 #include "postmortem/model/target.h"
+#include "postmortem/model/unwinder.h"
 #include "v8/runtime.h"
 
 namespace inquest::commands {
 
 /// What a front end puts in: how things are opened. Tests put in fakes.
 struct SessionHooks {
-  std::function<Result<std::unique_ptr<v8::Runtime>>(const Target&)> open_runtime;
-  std::function<Result<std::unique_ptr<Target>>(const std::string& core)> open_core;
+  std::function<Result<std::unique_ptr<v8::Runtime>>(const Target&)> open_runtime = {};
+  std::function<Result<std::unique_ptr<Target>>(const std::string& core)> open_core = {};
+  std::function<std::unique_ptr<Unwinder>(const Target&)> open_unwinder = {};
+  std::function<std::unique_ptr<DebugInfoSource>(const Target*)> open_debug_info = {};  ///< null: files only
+  std::function<Result<ProcessDebugInfo>(uint64_t pid)> examine_process = {};
+  std::function<Result<ObjectFile>(const std::string& path)> open_object = {};
 };
 
 /// Where the last `v8 findjsinstances` stopped: the same request again gives the next page.
@@ -32,9 +39,25 @@ bool has_executable(const Target& target);
 
 class Session {
  public:
+  /// `target` may be null: then only commands whose specification says that they need no core may run.
   Session(std::unique_ptr<const Target> target, SessionHooks hooks);
 
+  bool has_target() const { return target_ != nullptr; }
   const Target& target() const { return *target_; }
+
+  /// The thread that commands speak of by default: the one selected in the debugger, else the one that died. Null
+  /// when the core names no thread.
+  const Thread* selected_thread() const;
+  void select_thread(uint64_t tid) { selected_tid_ = tid; }
+
+  /// Opened on first use, kept until the session ends.
+  Unwinder& unwinder();
+  DebugInfoSource& debug_info();
+
+  /// A program or library on this machine. Not kept.
+  Result<ObjectFile> open_object(const std::string& path) const { return hooks_.open_object(path); }
+  /// The debug information of a running process.
+  Result<ProcessDebugInfo> examine_process(uint64_t pid) const { return hooks_.examine_process(pid); }
 
   /// The V8 runtime, opened on first use. A failure is remembered and given again.
   Result<v8::Runtime*> v8();
@@ -57,6 +80,9 @@ class Session {
   std::unique_ptr<v8::Runtime> runtime_;
   std::optional<Error> runtime_error_;
   Paging paging_;
+  std::unique_ptr<Unwinder> unwinder_;
+  std::unique_ptr<DebugInfoSource> debug_info_;
+  uint64_t selected_tid_ = 0;
 };
 
 }  // namespace inquest::commands

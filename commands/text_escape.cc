@@ -33,8 +33,6 @@ Decoded decode_utf8(std::string_view text) {
   return {value, length, true};
 }
 
-bool is_plain_ascii(char character) { return character >= 0x20 && character < 0x7f; }
-
 /// Characters that reorder what stands around them: a type name must not be able to forge its row.
 bool is_direction_control(char32_t code_point) {
   return code_point == 0x200e || code_point == 0x200f || (code_point >= 0x2028 && code_point <= 0x202e) ||
@@ -58,9 +56,22 @@ void append_escaped(std::string& out, char32_t code_point) {
 
 }  // namespace
 
+// Nearly all text is plain; the inner loop has no way out, so that the compiler makes it one of vectors.
+bool is_plain_ascii(std::string_view text) {
+  constexpr size_t kStep = 64;
+  while (!text.empty()) {
+    size_t count = std::min(text.size(), kStep);
+    bool other = false;
+    for (size_t i = 0; i < count; ++i) other |= text[i] < 0x20 || text[i] == 0x7f;  // chars from 0x80 on are negative
+    if (other) return false;
+    text.remove_prefix(count);
+  }
+  return true;
+}
+
 std::string escape_text(std::string_view text, LineBreaks line_breaks) {
   std::string out;
-  if (std::all_of(text.begin(), text.end(), is_plain_ascii)) return out.assign(text);
+  if (is_plain_ascii(text)) return out.assign(text);
   out.reserve(text.size() + 16);
   while (!text.empty()) {
     Decoded next = decode_utf8(text);

@@ -16,6 +16,9 @@ enum class LineBreaks : uint8_t {
 /// overrides become \uNNNN, bytes that are not UTF-8 become \xNN. Everything else stays as it is, backslashes too.
 std::string escape_text(std::string_view text, LineBreaks line_breaks = LineBreaks::kEscape);
 
+/// Whether `text` is printable ASCII throughout, so that `escape_text` would not change it.
+bool is_plain_ascii(std::string_view text);
+
 /// Appends `text` as a JSON string with its quotes: always valid UTF-8, wrong bytes become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 

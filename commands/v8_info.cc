@@ -9,8 +9,8 @@
 #include "commands/isolate_title.h"
 #include "commands/registry.h"
 #include "commands/session.h"
-#include "commands/signal_name.h"
 #include "commands/text_escape.h"
+#include "postmortem/model/signal_name.h"
 
 namespace inquest::commands {
 namespace {

@@ -97,7 +97,8 @@ bool CommandAdapter::run(lldb::SBDebugger debugger, std::vector<std::string> wor
   if (!error) {
     auto selected = state_->sessions.selected(debugger);
     if (selected) session = *selected;
-    if (!selected) error = selected.error();
+    if (!selected && !invocation->command->spec().needs_core) session = &state_->sessions.without_target();
+    if (session == nullptr) error = selected.error();
   }
   if (error) {
     if (asks_json(words)) {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/hooks.h"
 #include "postmortem/elf/core_target.h"
-#include "v8/runtime.h"
 
 namespace inquest::plugin {
 namespace {
@@ -30,6 +30,10 @@ Result<std::string> core_of(lldb::SBTarget target, lldb::SBProcess process) {
   if (!core.empty()) return core;
   return unusable("these commands need a core file, and this process runs",
                   "save one with: process save-core --style full FILE, then: target create --core FILE");
+}
+
+void select_thread(commands::Session& session, lldb::SBProcess& process) {
+  session.select_thread(process.GetSelectedThread().GetThreadID());
 }
 
 }  // namespace
@@ -61,25 +65,26 @@ Result<commands::Session*> TargetSessions::selected(lldb::SBDebugger debugger) {
   uint32_t id = process.GetUniqueID();
   auto known = std::ranges::find(entries_, id, &Entry::process);
   if (known != entries_.end() && known->stop == process.GetStopID() && known->core == *core) {
+    select_thread(*known->session, process);
     return known->session.get();
   }
   if (known != entries_.end()) entries_.erase(known);
 
   auto opened = open(*core, path_of(target.GetExecutable()));
   if (!opened) return std::move(opened).error();
-  commands::SessionHooks hooks{.open_runtime = v8::open_runtime,
-                               .open_core = [settings = settings_](const std::string& other) {
-                                 std::error_code error;
-                                 auto full = std::filesystem::absolute(other, error).lexically_normal();
-                                 return elf::open_core({.core = error ? other : full.string(),
-                                                        .executable = {},
-                                                        .sysroot = settings.sysroot,
-                                                        .debug_dirs = settings.debug_dirs,
-                                                        .progress = {}});
-                               }};
-  auto session = std::make_unique<commands::Session>(std::move(opened).value(), std::move(hooks));
+  auto session = std::make_unique<commands::Session>(std::move(opened).value(), hooks());
+  select_thread(*session, process);
   entries_.push_back({id, process.GetStopID(), *core, std::move(session)});
   return entries_.back().session.get();
+}
+
+commands::Session& TargetSessions::without_target() {
+  if (!without_target_) without_target_ = std::make_unique<commands::Session>(nullptr, hooks());
+  return *without_target_;
+}
+
+commands::SessionHooks TargetSessions::hooks() const {
+  return engine::make_hooks({.sysroot = settings_.sysroot, .debug_dirs = settings_.debug_dirs});
 }
 
 void TargetSessions::drop_stale(lldb::SBDebugger debugger) {

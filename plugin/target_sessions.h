@@ -31,6 +31,9 @@ class TargetSessions {
   /// The session of the selected target; opened on first use, dropped when its process is gone or has run on.
   Result<commands::Session*> selected(lldb::SBDebugger debugger);
 
+  /// For commands that need no core, when no core is open.
+  commands::Session& without_target();
+
  private:
   struct Entry {
     uint32_t process = 0;  ///< SBProcess::GetUniqueID, never used twice
@@ -42,7 +45,10 @@ class TargetSessions {
   void drop_stale(lldb::SBDebugger debugger);
   Result<std::unique_ptr<Target>> open(const std::string& core, const std::string& executable_in_lldb) const;
 
+  commands::SessionHooks hooks() const;
+
   OpenSettings settings_;
+  std::unique_ptr<commands::Session> without_target_;
   std::vector<Entry> entries_;
 };
 

@@ -62,7 +62,9 @@ TEST(Help, ManPageAndCompletionKnowEveryCommand) {
   std::string man = man_page(program(), registry);
   std::string bash = bash_completion(program(), registry);
   for (const auto& command : registry.commands()) {
-    EXPECT_THAT(man, HasSubstr(".SS " + command->spec().full_name()));
+    std::string in_man;
+    for (char c : command->spec().full_name()) in_man += c == '-' ? "\\-" : std::string(1, c);
+    EXPECT_THAT(man, HasSubstr(".SS " + in_man));
     EXPECT_THAT(bash, HasSubstr("\"" + command->spec().full_name() + "\""));
   }
   EXPECT_THAT(man, HasSubstr("\n\\&.Two\n")) << "no text becomes a macro";

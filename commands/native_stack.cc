@@ -1,0 +1,216 @@
+#include "commands/native_stack.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "commands/module_finder.h"
+#include "commands/tail_calls.h"
+
+namespace inquest::commands {
+namespace {
+
+/// Collects the addresses of all stacks, asks once per module, and gives the answers out.
+class Namer {
+ public:
+  Namer(Session& session, std::vector<NativeStack>& stacks)
+      : session_(session), finder_(session.target()), tail_calls_(session, finder_) {
+    for (NativeStack& stack : stacks) {
+      for (const Frame& frame : stack.stack.frames) ask(of_frames_, frame);
+    }
+    locate(of_frames_);
+    for (NativeStack& stack : stacks) add_tail_calls(stack.stack);
+    locate(of_tail_calls_);
+  }
+
+  void name(NativeStack& stack, WithArguments arguments) {
+    for (size_t i = 0; i < stack.stack.frames.size(); ++i) {
+      const Frame& frame = stack.stack.frames[i];
+      const Module* module = module_of(frame);
+      auto locations = module && is_code(frame) ? locations_of(*module, frame) : std::span<const CodeLocation>();
+      // The kernel's trampoline has no function of its own to show.
+      if (locations.empty() || frame.signal_trampoline) {
+        stack.frames.push_back({i, module, {}, {}});
+        continue;
+      }
+      for (const CodeLocation& location : locations) {
+        stack.frames.push_back({i, module, location, {}});
+        if (arguments != WithArguments::kNo)
+          add_arguments(stack, stack.frames.back(), arguments == WithArguments::kTyped);
+      }
+    }
+  }
+
+ private:
+  /// Questions to one module and their answers.
+  struct Batch {
+    std::vector<uint64_t> addresses;  ///< link-time; with answers sorted, each once
+    CodeLocations answers;
+  };
+  using Batches = std::map<const Module*, Batch>;
+
+  void ask(Batches& batches, const Frame& frame) {
+    if (const Module* module = module_of(frame)) batches[module].addresses.push_back(place(*module, frame));
+  }
+  void locate(Batches& batches) {
+    for (auto& [module, batch] : batches) {
+      std::ranges::sort(batch.addresses);
+      auto repeated = std::ranges::unique(batch.addresses);
+      batch.addresses.erase(repeated.begin(), repeated.end());
+      batch.answers = session_.debug_info().of(*module).locate(batch.addresses);
+    }
+  }
+
+  void add_tail_calls(Stack& stack) {
+    std::vector<Frame> restored;
+    size_t taken = 0;  // frames of the stack that are in `restored`
+    for (size_t i = 0; i + 1 < stack.frames.size(); ++i) {
+      std::vector<Frame> missing = frames_between(stack.frames[i], stack.frames[i + 1]);
+      if (missing.empty()) continue;
+      auto begin = stack.frames.begin();
+      restored.insert(restored.end(), begin + static_cast<ptrdiff_t>(taken), begin + static_cast<ptrdiff_t>(i) + 1);
+      taken = i + 1;
+      for (const Frame& frame : missing) ask(of_tail_calls_, frame);
+      restored.insert(restored.end(), missing.begin(), missing.end());
+    }
+    if (taken == 0) return;
+    restored.insert(restored.end(), stack.frames.begin() + static_cast<ptrdiff_t>(taken), stack.frames.end());
+    stack.frames = std::move(restored);
+  }
+  std::vector<Frame> frames_between(const Frame& callee, const Frame& caller) {
+    const Module* module = module_of(callee);
+    auto locations = module && is_code(callee) ? locations_of(*module, callee) : std::span<const CodeLocation>();
+    if (locations.empty() || locations.back().function_start == 0) return {};
+    return tail_calls_.between(callee, module->runtime(locations.back().function_start), caller);
+  }
+
+  static uint64_t place(const Module& module, const Frame& frame) { return module.link_time(frame.lookup_pc()); }
+
+  /// Frames repeat in deep recursion, and neighbours share a module.
+  const Module* module_of(const Frame& frame) {
+    Address pc = frame.lookup_pc();
+    if (last_ == nullptr || pc < last_->start || pc >= last_->end) last_ = finder_.at(pc);
+    return last_;
+  }
+
+  /// A symbol at an address that was jumped to by mistake may be a variable's.
+  bool is_code(const Frame& frame) {
+    Address pc = frame.lookup_pc();
+    if (region_ == nullptr || !region_->contains(pc)) region_ = session_.target().memory().region_of(pc);
+    return region_ == nullptr || region_->executable;
+  }
+
+  std::span<const CodeLocation> locations_of(const Module& module, const Frame& frame) const {
+    uint64_t address = place(module, frame);
+    for (const Batches* batches : {&of_frames_, &of_tail_calls_}) {
+      auto batch = batches->find(&module);
+      if (batch == batches->end()) continue;
+      auto found = std::ranges::lower_bound(batch->second.addresses, address);
+      if (found == batch->second.addresses.end() || *found != address) continue;
+      return batch->second.answers.of(static_cast<size_t>(found - batch->second.addresses.begin()));
+    }
+    return {};
+  }
+
+  void add_arguments(const NativeStack& stack, NativeFrame& frame, bool typed) {
+    if (frame.location.from_symbol) return;
+    const Frame& physical = stack.physical(frame);
+    auto callers = std::span(stack.stack.frames).subspan(frame.physical + 1);
+    frame.arguments = session_.debug_info()
+                          .of(*frame.module)
+                          .arguments(place(*frame.module, physical), frame.location,
+                                     {.memory = session_.target().memory(),
+                                      .frame = physical,
+                                      .bias = frame.module->bias,
+                                      .caller = callers.empty() ? nullptr : callers.data(),
+                                      .callers = callers,
+                                      .target = &session_.target(),
+                                      .with_types = typed});
+  }
+
+  Session& session_;
+  ModuleFinder finder_;
+  TailCallFinder tail_calls_;
+  const Module* last_ = nullptr;
+  const MemoryRegion* region_ = nullptr;
+  Batches of_frames_, of_tail_calls_;
+};
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+std::vector<NativeStack> native_stacks(Session& session, std::span<const Thread* const> threads,
+                                       const UnwindOptions& options, WithArguments arguments) {
+  std::vector<NativeStack> stacks;
+  const Thread* first = session.target().threads().data();
+  for (const Thread* thread : threads) {
+    stacks.push_back({.thread = thread,
+                      .number = static_cast<size_t>(thread - first) + 1,
+                      .stack = session.unwinder().unwind(*thread, options),
+                      .frames = {}});
+  }
+  Namer namer(session, stacks);
+  for (NativeStack& stack : stacks) namer.name(stack, arguments);
+  return stacks;
+}
+
+NativeStack name_stack(Session& session, const Thread& thread, Stack stack, WithArguments arguments) {
+  std::vector<NativeStack> stacks;
+  stacks.push_back({.thread = &thread, .stack = std::move(stack), .frames = {}});
+  Namer namer(session, stacks);
+  namer.name(stacks[0], arguments);
+  return std::move(stacks[0]);
+}
+
+std::vector<const Thread*> all_threads(const Session& session) {
+  std::vector<const Thread*> threads;
+  for (const Thread& thread : session.target().threads()) threads.push_back(&thread);
+  return threads;
+}
+
+std::string_view function_name(const NativeStack& stack, const NativeFrame& frame) {
+  return stack.physical(frame).signal_trampoline ? "<signal handler called>" : frame.location.function;
+}
+
+void add_stack_notes(Session& session, std::span<const NativeStack> stacks, Report& report) {
+  std::set<const Module*> modules;
+  size_t early = 0, guesses = 0;
+  for (const NativeStack& stack : stacks) {
+    for (const NativeFrame& frame : stack.frames) {
+      if (frame.module != nullptr) modules.insert(frame.module);
+    }
+    early += !stack.stack.complete && !stack.stack.limited;
+    guesses += std::ranges::count(stack.stack.frames, FoundBy::kScan, &Frame::found_by) > 0;
+  }
+  if (early > 0) {
+    report.warn(stacks.size() == 1 ? "the stack ends early: " + stacks[0].stack.stop_reason
+                                   : fmt::format("{} of {} stacks end early", early, stacks.size()));
+  }
+  // A guess that leads to where the thread began is doubtful but leaves nothing out; each is marked in its frame.
+  if (guesses > 0) {
+    report.warn(stacks.size() == 1 ? "frames after one marked [guess] may be missing or wrong"
+                                   : fmt::format("{} of {} stacks have frames found by guess, marked [guess]: "
+                                                 "frames before them may be missing, they themselves wrong",
+                                                 guesses, stacks.size()));
+  }
+  report.incomplete |= early > 0;
+  // In the order of the target, for the same notes in every run.
+  for (const Module& module : session.target().modules()) {
+    if (!modules.contains(&module)) continue;
+    if (module.missing) {
+      report.warn(fmt::format("{}: {}, so its functions are not named and stacks through it are guessed", module.path,
+                              to_string(*module.missing)));
+      report.incomplete = true;
+    }
+    for (std::string& note : session.debug_info().of(module).notes()) {
+      report.warn(fmt::format("{}: {}", base_name(module.path), note));
+      report.incomplete = true;
+    }
+  }
+}
+
+}  // namespace inquest::commands

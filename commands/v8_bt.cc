@@ -1,0 +1,259 @@
+// `v8 bt`: JavaScript and native frames of a thread, or of all, in one stack.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "commands/args.h"
+#include "commands/command.h"
+#include "commands/native_stack.h"
+#include "commands/registry.h"
+#include "commands/session.h"
+#include "commands/text_escape.h"
+#include "postmortem/model/signal_name.h"
+
+namespace inquest::commands {
+namespace {
+
+using v8::Tier;
+using v8::V8Frame;
+using v8::V8FrameKind;
+
+std::string_view tier_name(Tier tier) {
+  switch (tier) {
+    case Tier::kIgnition: return "ignition";
+    case Tier::kSparkplug: return "sparkplug";
+    case Tier::kMaglev: return "maglev";
+    case Tier::kTurbofan: return "turbofan";
+    case Tier::kNone: return "";
+  }
+  return "";
+}
+
+/// The kinds of the JSON contract.
+std::string_view kind_text(const V8Frame& frame) {
+  switch (frame.kind) {
+    case V8FrameKind::kJs: return "js";
+    case V8FrameKind::kEntry: return "entry";
+    case V8FrameKind::kExit: return "exit";
+    case V8FrameKind::kBuiltin:
+    case V8FrameKind::kInternal:
+    case V8FrameKind::kWasm:
+    case V8FrameKind::kRegExp: return "builtin";
+  }
+  return "builtin";
+}
+
+/// Either a native function or one of V8's.
+struct MergedFrame {
+  const NativeFrame* native = nullptr;
+  const Frame* physical = nullptr;
+  V8Frame v8;
+};
+
+struct MergedStack {
+  NativeStack native;
+  std::vector<MergedFrame> frames;
+};
+
+std::vector<MergedFrame> merge(const NativeStack& stack, v8::Runtime& runtime) {
+  std::vector<MergedFrame> merged;
+  const FrameStepper& stepper = runtime.frame_stepper();
+  size_t done = stack.stack.frames.size();  // the physical frame described last
+  for (const NativeFrame& frame : stack.frames) {
+    const Frame& physical = stack.physical(frame);
+    if (!stepper.owns(physical)) {
+      merged.push_back({&frame, &physical, {}});
+      continue;
+    }
+    if (std::exchange(done, frame.physical) == frame.physical) continue;
+    for (V8Frame& v8 : runtime.describe_frame(physical)) merged.push_back({nullptr, &physical, std::move(v8)});
+  }
+  return merged;
+}
+
+class V8BtBody : public ReportBody {
+ public:
+  V8BtBody(std::vector<MergedStack> stacks, v8::Runtime& runtime, size_t limit, bool verbose, uint64_t selected,
+           int signal)
+      : stacks_(std::move(stacks)),
+        runtime_(runtime),
+        limit_(limit),
+        verbose_(verbose),
+        selected_(selected),
+        signal_(signal) {}
+
+  void write_text(Output& output) const override {
+    for (const MergedStack& stack : stacks_) {
+      const Thread& thread = *stack.native.thread;
+      output.print(" {} thread #{}: tid = {}", thread.tid == selected_ ? '*' : ' ', stack.native.number, thread.tid);
+      if (!thread.name.empty()) output.print(", name = '{}'", escape_text(thread.name));
+      if (has_died(stack)) output.print(", stop reason = signal {}", signal_name(signal_));
+      output.append('\n');
+      size_t count = shown(stack);
+      for (size_t i = 0; i < count && output.ok(); ++i) {
+        const MergedFrame& frame = stack.frames[i];
+        output.print("  {} frame #{}: {:#018x} {}\n", i == 0 && thread.tid == selected_ ? '*' : ' ', i,
+                     frame.physical->pc.value(), frame.native ? native_text(stack, frame) : v8_text(frame.v8));
+      }
+      const Stack& native = stack.native.stack;
+      if (count < stack.frames.size()) {
+        output.print("    ({} more frames)\n", stack.frames.size() - count);
+      } else if (!native.complete && !native.limited) {
+        output.print("    (ends early: {})\n", escape_text(native.stop_reason));
+      }
+    }
+  }
+
+  void write_json(JsonWriter& json) const override {
+    json.begin_rows("threads");
+    for (const MergedStack& stack : stacks_) {
+      json.begin_object();
+      json.field("tid", stack.native.thread->tid);
+      json.field_if_known("name", stack.native.thread->name);
+      json.field("selected", stack.native.thread->tid == selected_);
+      if (has_died(stack)) json.field("signal", signal_name(signal_));
+      json.field("complete", stack.native.stack.complete);
+      json.field_if_known("stop_reason", stack.native.stack.stop_reason);
+      json.begin_rows("frames");
+      for (size_t i = 0; i < shown(stack) && json.ok(); ++i) write_frame(json, stack, i);
+      json.end_array();
+      json.end_object();
+    }
+    json.end_array();
+  }
+
+ private:
+  size_t shown(const MergedStack& stack) const {
+    return limit_ == 0 ? stack.frames.size() : std::min(limit_, stack.frames.size());
+  }
+  bool has_died(const MergedStack& stack) const { return signal_ != 0 && stack.native.number == 1; }
+
+  static std::string native_text(const MergedStack& stack, const MergedFrame& frame) {
+    const NativeFrame& native = *frame.native;
+    std::string_view function = function_name(stack.native, native);
+    std::string text;
+    if (native.module != nullptr) {
+      text = escape_text(native.module->path.substr(native.module->path.rfind('/') + 1)) + "`";
+    }
+    text += function.empty() ? "??" : escape_text(std::string(function));
+    if (!native.location.file.empty()) {
+      text += fmt::format(" at {}:{}", escape_text(native.location.file), native.location.line);
+    }
+    if (native.location.inlined) text += " [inlined]";
+    if (frame.physical->found_by == FoundBy::kScan) text += " [guess]";
+    return text;
+  }
+
+  std::string v8_text(const V8Frame& frame) const {
+    switch (frame.kind) {
+      case V8FrameKind::kEntry: return "<entry>";
+      case V8FrameKind::kExit: return "<exit>";
+      case V8FrameKind::kWasm: return "<wasm>";
+      case V8FrameKind::kRegExp: return "<regexp>";
+      case V8FrameKind::kInternal: return "<internal code>";
+      case V8FrameKind::kBuiltin: return "<builtin> " + escape_text(frame.function);
+      case V8FrameKind::kJs: break;
+    }
+    std::string text = frame.function.empty() ? "(anonymous)" : escape_text(frame.function);
+    text += "(";
+    if (frame.receiver) text += "this=" + escape_text(runtime_.describe(*frame.receiver));
+    for (uint64_t argument : frame.arguments) text += ", " + escape_text(runtime_.describe(argument));
+    text += frame.script.empty() ? ") at (no script)" : ") at " + escape_text(frame.script);
+    if (frame.line != 0) text += fmt::format(":{}:{}", frame.line, frame.column);
+    if (frame.function_word != 0) text += fmt::format(" fn={:#018x}", frame.function_word);
+    if (frame.inlined) text += " [inlined]";
+    if (verbose_) text += fmt::format(" [{}]", tier_name(frame.tier));
+    return text;
+  }
+
+  void write_frame(JsonWriter& json, const MergedStack& stack, size_t index) const {
+    const MergedFrame& frame = stack.frames[index];
+    json.begin_object();
+    json.field("index", index);
+    json.field("kind", frame.native ? "native" : kind_text(frame.v8));
+    if (frame.native) {
+      const CodeLocation& location = frame.native->location;
+      json.field_if_known("function", function_name(stack.native, *frame.native));
+      if (frame.native->module) json.field("module", frame.native->module->path);
+      json.field_if_known("file", location.file);
+      if (location.line != 0) json.field("line", location.line);
+      if (location.column != 0) json.field("column", location.column);
+      json.field("inlined", location.inlined);
+    } else {
+      json.field("function", frame.v8.function);
+      json.field_if_known("file", frame.v8.script);
+      if (frame.v8.line != 0) json.field("line", frame.v8.line);
+      if (frame.v8.column != 0) json.field("column", frame.v8.column);
+      json.field("inlined", frame.v8.inlined);
+      json.field_if_known("tier", tier_name(frame.v8.tier));
+      if (frame.v8.receiver) json.field("this", runtime_.describe(*frame.v8.receiver));
+      if (!frame.v8.arguments.empty()) {
+        json.begin_array("args");
+        for (uint64_t argument : frame.v8.arguments) json.element(runtime_.describe(argument));
+        json.end_array();
+      }
+    }
+    json.field("pc", frame.physical->pc);
+    json.field("found_by", inquest::to_string(frame.physical->found_by));
+    json.end_object();
+  }
+
+  std::vector<MergedStack> stacks_;
+  v8::Runtime& runtime_;
+  size_t limit_;
+  bool verbose_;
+  uint64_t selected_;
+  int signal_;
+};
+
+class V8Bt : public Command {
+ public:
+  using Command::Command;
+
+  Result<Report> run(Session& session, const Args& args) const override {
+    auto runtime = session.v8();
+    if (!runtime) return std::move(runtime).error();
+    const Thread* selected = session.selected_thread();
+    if (selected == nullptr) return unusable("the core names no thread", "it may be truncated before its notes");
+    std::vector<const Thread*> threads = args.has("all") ? all_threads(session) : std::vector{selected};
+    UnwindOptions options{.stepper = &(*runtime)->frame_stepper()};
+    auto natives = native_stacks(session, threads, options, WithArguments::kNo);
+    Report report;
+    add_stack_notes(session, natives, report);
+    std::vector<MergedStack> stacks(natives.size());
+    for (size_t i = 0; i < natives.size(); ++i) {
+      stacks[i].native = std::move(natives[i]);
+      stacks[i].frames = merge(stacks[i].native, **runtime);
+    }
+    report.body = std::make_unique<V8BtBody>(std::move(stacks), **runtime, args.number("limit").value_or(0),
+                                             args.has("verbose"), selected->tid, session.target().facts().signal);
+    return report;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Command> make_v8_bt() {
+  CommandSpec spec{
+      .name = {"v8", "bt"},
+      .summary = "JavaScript and native stack of a thread or of all",
+      .description =
+          "Innermost frame first. JavaScript frames say the line and column that were executing, inlined "
+          "functions included; frames of V8's own code are shown as <builtin>, <entry>, <exit>.",
+      .examples = {{"v8 bt", "the stack of the thread that died"}, {"v8 bt --all", "every thread, workers included"}},
+  };
+  spec.options = {
+      {.short_name = 'a', .long_name = "all", .help = "every thread, the one that died first"},
+      {.short_name = 'n',
+       .long_name = "limit",
+       .kind = OptionSpec::Kind::kNumber,
+       .value_name = "N",
+       .default_value = "0",
+       .help = "only the innermost N frames of each stack, 0 for all"},
+      {.short_name = 'v', .long_name = "verbose", .help = "with the compiler of each JavaScript frame"},
+  };
+  return std::make_unique<V8Bt>(std::move(spec));
+}
+
+}  // namespace inquest::commands

@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "commands/args.h"
+#include "commands/registry.h"
+#include "commands/session.h"
+#include "commands/text_escape.h"
+#include "commands/why_report.h"
+#include "postmortem/crash/explain.h"
+
+namespace inquest::commands {
+namespace {
+
+// Enough to see that a stack overflowed by recursion, and a limit for the time it takes.
+constexpr size_t kMaxFrames = 50'000;
+
+class Why : public Command {
+ public:
+  using Command::Command;
+
+  Result<Report> run(Session& session, const Args&) const override {
+    const Thread* thread = session.selected_thread();
+    if (!thread)
+      return incomplete("the core names no thread, so there are no registers to explain",
+                        "a core that is cut off near its start cannot tell");
+    WhyFindings findings;
+    findings.thread = thread;
+    findings.stack = session.unwinder().unwind(*thread, {.max_frames = kMaxFrames});
+    if (findings.stack.frames.empty())
+      return incomplete("the thread has no frame to explain", "its registers are not in the core");
+    findings.explanation = crash::explain(session.target(), session.debug_info(), *thread, findings.stack);
+    name_frames(session, findings);
+    Report report;
+    report.incomplete = findings.explanation.incomplete;
+    if (report.incomplete) report.warn("part of the explanation is missing: " + findings.explanation.detail + ".");
+    report.body = make_why_body(session.target(), std::move(findings));
+    return report;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Command> make_why() {
+  return std::make_unique<Why>(CommandSpec{
+      .name = {"why"},
+      .summary = "why the process died: bad address, instruction, origin of the value",
+      .description =
+          "The first line names the cause, the second where the bad value came from: the register or operand, and the "
+          "global variable, field, argument or return value it was loaded from, followed back into callers. Then the "
+          "instruction, its neighbours, source lines, registers, the first frames and the mappings around the address. "
+          "For an abort: the message of assert, malloc or the stack protector, the C++ exception with its what(). A "
+          "fault that a signal handler turned into an abort is explained itself.\n\n"
+          "\"Probably\" stands where a path through the code, or memory that may have changed since, leaves room for "
+          "another answer.\n\n"
+          "JSON: cause, detail, kind (null, unmapped, guard, stack-overflow, read-only, not-executable, null-call, "
+          "bad-jump, non-canonical, misaligned, beyond-file, division-by-zero, division-overflow, trap, assertion, "
+          "exception, abort, signal, none, ...), signal {number, name, code, code_words, sender_pid, sender_uid}, "
+          "fault "
+          "{address, place, access, size}, instruction {address, text}, code [], operand {text, register, value, "
+          "effective_address}, origin [{function, text, address, instruction, value}], exception {type, what}, "
+          "abort_message, remarks [], registers {}, thread {}, frames [], sources [], mappings [].",
+      .examples = {{"why", "explain this core"}},
+  });
+}
+
+}  // namespace inquest::commands

@@ -1,0 +1,45 @@
+#include "engine/hooks.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "postmortem/dwarf/debug_files.h"
+#include "postmortem/dwarf/debug_info_source.h"
+#include "postmortem/dwarf/live_process.h"
+#include "postmortem/elf/core_target.h"
+#include "postmortem/elf/object_file.h"
+#include "postmortem/unwind/core_unwinder.h"
+#include "v8/runtime.h"
+
+namespace inquest::engine {
+
+commands::SessionHooks make_hooks(const EngineOptions& options) {
+  dwarf::SearchOptions search = {
+      .sysroot = options.sysroot, .debug_dirs = options.debug_dirs, .debuginfod = options.debuginfod};
+  return {
+      .open_runtime = v8::open_runtime,
+      .open_core =
+          [options](const std::string& core) {
+            std::error_code error;
+            auto full = std::filesystem::absolute(core, error).lexically_normal();
+            return elf::open_core({.core = error ? core : full.string(),
+                                   .executable = {},
+                                   .sysroot = options.sysroot,
+                                   .debug_dirs = options.debug_dirs,
+                                   .progress = {}});
+          },
+      .open_unwinder =
+          [search](const Target& target) {
+            auto finder = std::make_shared<dwarf::DebugFileFinder>(search);
+            return unwind::make_unwinder(target, [finder](const Module& module) { return finder->find(module).debug; });
+          },
+      .open_debug_info = [search](const Target* target) { return dwarf::make_debug_info_source(target, search); },
+      .examine_process = [search](uint64_t pid) { return dwarf::examine_process(pid, search); },
+      .open_object =
+          [options](const std::string& path) {
+            return elf::open_object_file(path, options.sysroot, options.debug_dirs);
+          },
+  };
+}
+
+}  // namespace inquest::engine
