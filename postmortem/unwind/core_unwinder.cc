@@ -116,7 +116,8 @@ class Walk {
   bool progresses(const Frame& frame, const Step& step) {
     if (!frame.registers.knows(Registers::kRsp) || !step.caller.knows(Registers::kRsp)) return false;
     Address from = frame.registers.values.sp(), to = step.caller.values.sp();
-    if (to > from) return true;
+    // Equal where a function has taken its return address off the stack (glibc's vfork): only the innermost can.
+    if (to > from || (to == from && frame.exact_pc)) return true;
     const MemoryRegion* region = code_.memory().region_of(from);
     bool other_stack = region == nullptr || !region->contains(to);
     return (other_stack || step.signal_frame) && ++stack_changes_ <= kMaxStackChanges;

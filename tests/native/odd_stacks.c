@@ -90,6 +90,19 @@ FUNCTION void nested_signals(void) {
   ++sink;
 }
 
+/* Killed by the child while vfork has not returned. */
+FUNCTION void vforks(void) {
+  if (vfork() == 0) {
+    kill(getppid(), SIGABRT);
+    _exit(0);
+  }
+  ++sink;
+}
+FUNCTION void vforked(void) {
+  vforks();
+  ++sink;
+}
+
 /* A coroutine: its stack begins in __start_context. */
 static ucontext_t main_context, routine_context;
 FUNCTION void routine(void) {
@@ -195,7 +208,7 @@ int main(int count, char **words) {
                 {"noreturn", noreturn},    {"other-stack", other_stack},   {"nested-signals", nested_signals},
                 {"coroutine", coroutine},  {"dynamic", dynamic},           {"deep", deep},
                 {"overflow", overflow},    {"poisoned", poisoned},         {"circle", circle},
-                {"undescribed", undescribed}};
+                {"undescribed", undescribed}, {"vforked", vforked}};
   for (size_t i = 0; count > 1 && i < sizeof kCases / sizeof kCases[0]; ++i) {
     if (strcmp(words[1], kCases[i].name) == 0) kCases[i].function();
   }
