@@ -146,23 +146,30 @@ void add_modules(ModuleMap& map, const MappedObject& object, const CoreNotes& no
   }
 }
 
-// The vdso is the only ELF image that is in no file; the kernel always dumps it.
+// The vdso is the only ELF image that is in no file; the kernel always dumps it. Where the end of a truncated core cuts
+// it off, its place at least is known: it is linked at 0. The vdso of the running kernel cannot stand in for it,
+// because the build-id that would prove it the same is cut off too.
 void add_vdso(ModuleMap& map, const CoreFile& core, const CoreNotes& notes) {
   auto address = notes.auxv(AT_SYSINFO_EHDR);
   if (!address) return;
   constexpr uint64_t kMaxVdso = 64 * 1024;  // two pages in practice
   Bytes bytes = core.memory(*address, kMaxVdso);
   auto image = ElfImage::from_bytes(bytes);
-  if (!image) return;
+  const CoreSegment* segment = core.segment_of(*address);
+  bool is_cut = segment != nullptr && segment->available < segment->dumped;
+  if (!image && !is_cut) return;
   Module module;
   module.path = "[vdso]";
-  module.build_id = image->build_id();
   module.start = Address(*address);
-  module.end = Address(*address + bytes.size());
-  module.bias = *address - image->headers().vaddr_of(0).value_or(0);
-  module.symbols = ElfImage::symbols(image);
+  module.end = is_cut ? Address(*address + std::min(kMaxVdso, segment->end() - *address)) : module.start + bytes.size();
+  module.bias = *address;
+  if (image) {
+    module.build_id = image->build_id();
+    module.bias -= image->headers().vaddr_of(0).value_or(0);
+    module.symbols = ElfImage::symbols(image);
+  }
   map.modules.push_back(std::move(module));
-  map.headers.push_back(image->headers());
+  map.headers.push_back(image ? std::optional(image->headers()) : std::nullopt);
 }
 
 void sort_modules(ModuleMap& map) {

@@ -93,6 +93,15 @@ std::string memory_problem(const MemoryReader& memory, Address address) {
                      to_string(memory.fault_at(address, 8).cause));
 }
 
+/// Why nothing describes the code at `pc`.
+std::string undescribed(const CodeMap& code, Address pc) {
+  std::string text = "no call frame information for " + place_text(code, pc);
+  FaultCause cause = code.memory().fault_at(pc, 1).cause;
+  // Files that are missing have notes of their own.
+  bool is_cut = code.memory().view(pc, 1).empty() && cause == FaultCause::kTruncated;
+  return is_cut ? fmt::format("{}, which is {}", text, to_string(cause)) : text;
+}
+
 }  // namespace
 
 std::string place_text(const CodeMap& code, Address pc) {
@@ -114,7 +123,7 @@ CfiOutcome step_by_cfi(const CodeMap& code, const Frame& frame) {
     if (fde && fde->start != module->module().link_time(lookup)) fde.reset();
   }
   if (!fde) {
-    outcome.problem = "no call frame information for " + place_text(code, frame.pc);
+    outcome.problem = undescribed(code, frame.pc);
     return outcome;
   }
   outcome.described = true;

@@ -195,6 +195,23 @@ TEST_F(OpenCoreTest, FindsTheVdso) {
   EXPECT_NE((*target)->modules()[0].symbols->find("__vdso_time"), std::nullopt);
 }
 
+TEST_F(OpenCoreTest, KnowsThePlaceOfAVdsoThatIsCutOff) {
+  std::string core = CoreBuilder()
+                         .thread(1)
+                         .auxv(AT_SYSINFO_EHDR, 0x7fff0000)
+                         .memory(0x7fff0000, std::string(8192, 'v'), PF_R | PF_X)
+                         .build();
+  auto target = open(folder_.write("cut", std::string_view(core).substr(0, core.size() - 8192)));
+  ASSERT_TRUE(target) << target.error().line();
+  ASSERT_EQ((*target)->modules().size(), 1u);
+  const Module& vdso = (*target)->modules()[0];
+  EXPECT_EQ(vdso.path, "[vdso]");
+  EXPECT_EQ(vdso.start, Address(0x7fff0000));
+  EXPECT_EQ(vdso.end, Address(0x7fff2000));
+  EXPECT_EQ(vdso.bias, 0x7fff0000u);
+  EXPECT_EQ(vdso.symbols, nullptr);
+}
+
 TEST_F(OpenCoreTest, GivesTlsAddressesOfTheMainProgram) {
   constexpr uint64_t kThread = 0x7f0000000100;
   ImageBuilder image = program("one");
