@@ -12,6 +12,9 @@ namespace {
 // hostile file, which may all point at one table of 100 MB, from costing minutes.
 constexpr size_t kMaxAbbreviations = 1 << 17;
 constexpr size_t kMaxSpecs = 1 << 21;
+// Of one DIE: DWARF 5 has 140 kinds. Some forms take no bytes, so without a limit one byte of a DIE could cost a
+// million steps.
+constexpr size_t kMaxAttributes = 128;
 constexpr int kMaxIndirections = 4;
 constexpr uint8_t kVariable = AttributeSpec::kVariable;
 
@@ -103,6 +106,7 @@ AbbreviationTable AbbreviationTable::parse_until(Bytes section, uint64_t offset,
                                                  uint64_t code) {
   AbbreviationTable table;
   ByteReader reader(section, offset);
+  uint64_t left = reader.left();
   while (table.all_.size() < kMaxAbbreviations && table.specs_.size() < kMaxSpecs) {
     Abbreviation entry;
     entry.code = reader.uleb();
@@ -115,6 +119,10 @@ AbbreviationTable AbbreviationTable::parse_until(Bytes section, uint64_t offset,
       AttributeSpec spec(name, form, sizes);
       if (spec.form == DW_FORM_implicit_const) spec.implicit = reader.sleb();
       if (!reader.ok() || (spec.name == 0 && spec.form == 0)) break;
+      if (table.specs_.size() - entry.first == kMaxAttributes) {
+        reader.fail();
+        break;
+      }
       table.specs_.push_back(spec);
       entry.has_code |= spec.name == DW_AT_low_pc || spec.name == DW_AT_ranges;
       entry.has_sibling |= spec.name == DW_AT_sibling;
@@ -129,6 +137,7 @@ AbbreviationTable AbbreviationTable::parse_until(Bytes section, uint64_t offset,
     table.all_.push_back(entry);
     if (entry.code == code) break;
   }
+  table.bytes_read_ = left - reader.left();
   if (!table.dense_)
     std::stable_sort(table.all_.begin(), table.all_.end(), [](auto& a, auto& b) { return a.code < b.code; });
   return table;

@@ -48,6 +48,8 @@ class AbbreviationTable {
   static AbbreviationTable parse(Bytes section, uint64_t offset, const FormSizes& sizes);
   /// Only as far as `code`, which is soon found for the DIE of a unit.
   static AbbreviationTable parse_until(Bytes section, uint64_t offset, const FormSizes& sizes, uint64_t code);
+  /// How many bytes of the section were read for it.
+  uint64_t bytes_read() const { return bytes_read_; }
 
   const Abbreviation* find(uint64_t code) const {
     if (code - 1 < all_.size() && all_[code - 1].code == code) return &all_[code - 1];
@@ -62,6 +64,7 @@ class AbbreviationTable {
 
   std::vector<Abbreviation> all_;
   std::vector<AttributeSpec> specs_;
+  uint64_t bytes_read_ = 0;
   bool dense_ = true;
 };
 

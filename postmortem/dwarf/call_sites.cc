@@ -4,12 +4,13 @@
 
 #include <algorithm>
 
+#include "postmortem/dwarf/die_walk.h"
+
 namespace inquest::dwarf {
 namespace {
 
 constexpr size_t kMaxSites = 1 << 16;  // of one function; generated code has some thousand
 constexpr size_t kMaxKept = 1 << 20;
-constexpr size_t kMaxDepth = 256;  // blocks in blocks
 
 bool holds_calls(uint16_t tag) {
   return tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine || tag == DW_TAG_try_block ||
@@ -25,21 +26,25 @@ const std::vector<CallSites::Site>& CallSites::sites_of(const Die& function) {
     kept_ = 0;
   }
   std::vector<Site> sites;
-  std::vector<Die> path = {function.first_child()};
-  while (!path.empty() && sites.size() < kMaxSites) {
-    Die die = path.back();
-    if (!die) {
-      path.pop_back();
+  Die first = function.first_child();
+  const Unit& unit = function.unit();
+  DieWalk walk(unit, first ? first.offset() : unit.end());
+  uint64_t ignored = 0;  // depth of a DIE whose children do not count; 0: none
+  while (sites.size() < kMaxSites && walk.next()) {
+    if (ignored >= walk.depth()) ignored = 0;
+    uint16_t tag = walk.shape().tag;
+    uint64_t depth = walk.depth();
+    if (!ignored && holds_calls(tag)) {
+      walk.enter();
       continue;
     }
-    path.back() = die.next_sibling();
-    bool is_old = die.tag() == DW_TAG_GNU_call_site;
-    if (is_old || die.tag() == DW_TAG_call_site) {
-      if (auto address = die.address(is_old ? DW_AT_low_pc : DW_AT_call_return_pc))
+    if (!ignored && (tag == DW_TAG_GNU_call_site || tag == DW_TAG_call_site)) {
+      Die die = unit.die_at(walk.offset());
+      if (auto address = die.address(tag == DW_TAG_call_site ? DW_AT_call_return_pc : DW_AT_low_pc))
         sites.push_back({*address, die.offset()});
-    } else if (holds_calls(die.tag()) && path.size() < kMaxDepth) {
-      path.push_back(die.first_child());
     }
+    walk.leave();
+    if (!ignored && walk.depth() > depth) ignored = depth;
   }
   std::ranges::sort(sites, {}, &Site::address);
   kept_ += sites.size() + 1;

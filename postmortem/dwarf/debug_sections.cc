@@ -1,8 +1,10 @@
 #include "postmortem/dwarf/debug_sections.h"
 
 #include <libdeflate.h>
+#include <unistd.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <new>
 #include <thread>
 
@@ -21,6 +23,11 @@ constexpr uint32_t kZstd = 2;  // ELFCOMPRESS_ZSTD: newer than the elf.h of glib
 // (zlib's documentation); zstd has no such bound, but no section of a real program reaches 16 GB.
 constexpr uint64_t kMaxInflateRatio = 1032;
 constexpr uint64_t kMaxUnpacked = uint64_t{16} << 30;
+
+uint64_t half_of_memory() {
+  long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page_size > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_size) / 2 : UINT64_MAX;
+}
 
 // libdeflate takes half the time of zlib, and unpacking libc's debug file is most of what a small core takes.
 bool inflate_all(Bytes packed, std::byte* out, uint64_t size) {
@@ -57,8 +64,14 @@ void DebugSections::load(SectionId id, Slot& slot) const {
   std::string name(kNames[static_cast<size_t>(id)]);
   bool is_index = id == SectionId::kCuIndex || id == SectionId::kTuIndex;
   if (flavour_ == Flavour::kSplit && !is_index) name += ".dwo";
+  // Only those two come in several pieces. Sections do not overlap; in a hostile file a thousand headers may describe
+  // the same bytes.
+  bool several = id == SectionId::kInfo || id == SectionId::kTypes;
+  uint64_t left = image_->bytes().size();
   for (const ElfSection& section : image_->sections()) {
-    if (section.bytes.empty()) continue;
+    if (section.bytes.empty() || !section.name.ends_with(name)) continue;
+    if ((!slot.pieces.empty() && !several) || section.bytes.size() > left) break;
+    left -= section.bytes.size();
     if (section.name == ".debug_" + name) {
       if (section.header.sh_flags & SHF_COMPRESSED)
         unpack(section, false, slot);
@@ -89,6 +102,7 @@ void DebugSections::unpack(const ElfSection& section, bool gnu, Slot& slot) cons
   Bytes packed = elf::slice(section.bytes, header_size, section.bytes.size());
   uint64_t limit = kind == kZstd ? kMaxUnpacked : std::min(kMaxUnpacked, packed.size() * kMaxInflateRatio);
   if (failure.empty() && size > limit) failure = "claims an impossible size";
+  if (failure.empty() && size > half_of_memory()) failure = "does not fit into memory";
   std::unique_ptr<std::byte[]> storage;
   if (failure.empty()) {
     storage.reset(new (std::nothrow) std::byte[size]);

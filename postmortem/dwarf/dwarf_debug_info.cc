@@ -7,6 +7,7 @@
 #include <numeric>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "postmortem/dwarf/tail_calls.h"
 
@@ -16,6 +17,8 @@ namespace {
 // Fewer addresses than this in all are not worth a second thread.
 constexpr size_t kMinParallel = 8;
 constexpr unsigned kMaxThreads = 16;
+constexpr uint64_t kSmallBudget = 1 << 20;
+constexpr size_t kMaxNotes = 100;  // of .dwo files that are missing, each with its path
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -31,8 +34,8 @@ std::string_view without_version(std::string_view symbol) {
   return at == 0 ? symbol : symbol.substr(0, at);
 }
 
-SplitUnits::Places split_places(const DebugFiles& files, std::vector<std::string> folders) {
-  SplitUnits::Places places;
+SplitDwarf::Places split_places(const DebugFiles& files, std::vector<std::string> folders) {
+  SplitDwarf::Places places;
   for (const auto& image : {files.image, files.debug}) {
     if (!image || !image->file()) continue;
     const std::string& path = image->file()->path();
@@ -59,6 +62,21 @@ struct DwarfDebugInfo::UnitState {
   FunctionName symbol_name;
 };
 
+// Bytes that may be read in all to answer one question: what is shared by all units of a hostile file is not read for
+// each of them.
+class DwarfDebugInfo::WorkLimit {
+ public:
+  explicit WorkLimit(uint64_t bytes) : bytes_(bytes) {}
+  /// Little is always allowed, for the rest of the file to be answered all the same.
+  bool allows(uint64_t bytes) { return bytes <= kAlways || used_.fetch_add(bytes) < bytes_; }
+
+ private:
+  static constexpr uint64_t kAlways = 4096;
+
+  uint64_t bytes_;
+  std::atomic<uint64_t> used_ = 0;
+};
+
 // The addresses of one unit, and what was found.
 struct DwarfDebugInfo::Task {
   UnitState* state = nullptr;
@@ -75,32 +93,48 @@ DwarfDebugInfo::DwarfDebugInfo(DebugFiles files, std::shared_ptr<const SymbolSou
   auto alternate =
       files_.alternate ? std::make_shared<DwarfFile>(files_.alternate, DebugSections::Flavour::kPlain) : nullptr;
   file_ = std::make_unique<DwarfFile>(files_.debug, DebugSections::Flavour::kPlain, std::move(alternate));
-  split_ = std::make_unique<SplitUnits>(split_places(files_, std::move(folders)));
+  split_ = std::make_unique<SplitDwarf>(split_places(files_, std::move(folders)));
 }
 
 DwarfDebugInfo::~DwarfDebugInfo() = default;
 
 void DwarfDebugInfo::map_units() {
   if (!file_) return;
+  // An entry of .debug_ranges has 8 bytes or 16, of .debug_rnglists mostly 3 or more.
+  const DebugSections& sections = file_->sections();
+  RangeBudget budget{kSmallBudget + sections.get(SectionId::kRanges).size() / 4 +
+                     sections.get(SectionId::kRnglists).size()};
   for (auto& unit : file_->units()) {
+    if (unit->section_id() != SectionId::kInfo || unit->type() == DW_UT_type) continue;
     uint16_t tag = unit->root().tag;
-    if (unit->section_id() != SectionId::kInfo || (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit)) continue;
+    if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit) continue;
     auto& state = units_.emplace_back(std::make_unique<UnitState>(*unit));
-    auto ranges = unit->root_ranges();
+    auto ranges = unit->root_ranges(budget);
     for (const AddressRange& range : ranges) map_.add(range.low, range.high, state.get());
     if (ranges.empty()) silent_.push_back(state.get());
   }
   map_.build();
 }
 
-// Old and hand-written DWARF has units without ranges; their functions or lines tell.
+// Old and hand-written DWARF has units without ranges; their functions or lines tell. Skeletons without ranges have no
+// code (DWARF 5, 3.1.2), and of units with one line program the first is taken.
 void DwarfDebugInfo::map_silent_units() {
+  std::unordered_set<uint64_t> programs;
+  WorkLimit lines(line_limit());
   for (UnitState* state : silent_) {
-    for (const AddressRange& range : FunctionIndex(functions_of(state->unit)).ranges())
-      silent_map_.add(range.low, range.high, state);
-    for (const AddressRange& range : LineTable(state->unit).ranges()) silent_map_.add(range.low, range.high, state);
+    const Unit& unit = state->unit;
+    if (!unit.root().dwo_name.empty()) continue;
+    for (const AddressRange& range : FunctionIndex(unit).ranges()) silent_map_.add(range.low, range.high, state);
+    auto program = unit.root().line_table;
+    if (!program || !programs.insert(*program).second || !lines.allows(LineTable::size_of(unit))) continue;
+    for (const AddressRange& range : LineTable(unit).ranges()) silent_map_.add(range.low, range.high, state);
   }
   silent_map_.build();
+}
+
+uint64_t DwarfDebugInfo::line_limit() const {
+  constexpr uint64_t kTimesRun = 8;
+  return file_ ? file_->sections().get(SectionId::kLine).size() * kTimesRun + kSmallBudget : 0;
 }
 
 DwarfDebugInfo::UnitState* DwarfDebugInfo::unit_at(uint64_t address) {
@@ -124,7 +158,11 @@ const Unit& DwarfDebugInfo::functions_of(const Unit& unit) {
 
 void DwarfDebugInfo::add_note(std::string note) {
   std::lock_guard lock(notes_mutex_);
-  if (std::find(notes_.begin(), notes_.end(), note) == notes_.end()) notes_.push_back(std::move(note));
+  if (std::find(notes_.begin(), notes_.end(), note) != notes_.end()) return;
+  if (notes_.size() < kMaxNotes)
+    notes_.push_back(std::move(note));
+  else
+    more_notes_ = true;
 }
 
 std::string_view DwarfDebugInfo::path_of(UnitState& state, uint64_t file) {
@@ -221,7 +259,7 @@ void DwarfDebugInfo::locate_in_unit(UnitState& state, uint64_t address, const Li
   }
 }
 
-void DwarfDebugInfo::run(Task& task) {
+void DwarfDebugInfo::run(Task& task, WorkLimit& lines) {
   task.ends.reserve(task.addresses.size());
   if (!task.state) {
     for (uint64_t address : task.addresses) {
@@ -233,6 +271,10 @@ void DwarfDebugInfo::run(Task& task) {
   UnitState& state = *task.state;
   std::lock_guard lock(state.mutex);
   if (!state.functions) state.functions.emplace(functions_of(state.unit));
+  if (!lines.allows(LineTable::size_of(state.unit))) {
+    file_->add_damage("its line programs overlap, some are not run");
+    state.lines = LineTable();
+  }
   if (!state.lines) state.lines.emplace(state.unit);
   std::vector<LineRow> rows = state.lines->find(task.addresses);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -269,8 +311,9 @@ CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {
     file_->sections().prefetch({SectionId::kLine, SectionId::kLineStr, SectionId::kRanges, SectionId::kRnglists});
 
   std::atomic<size_t> next = 0;
+  WorkLimit lines(line_limit());
   auto work = [&] {
-    for (size_t i = next++; i < tasks.size(); i = next++) run(tasks[i]);
+    for (size_t i = next++; i < tasks.size(); i = next++) run(tasks[i], lines);
   };
   unsigned threads = std::min<unsigned>({std::max(1u, std::thread::hardware_concurrency()), kMaxThreads,
                                          static_cast<unsigned>(std::min<size_t>(tasks.size(), kMaxThreads))});
@@ -370,6 +413,7 @@ std::vector<std::string> DwarfDebugInfo::notes() const {
   {
     std::lock_guard lock(notes_mutex_);
     all.insert(all.end(), notes_.begin(), notes_.end());
+    if (more_notes_) all.push_back("inlined functions of further units are unknown, for the same reasons");
   }
   if (file_)
     for (std::string& damage : file_->damage()) all.push_back("debug information is damaged: " + damage);

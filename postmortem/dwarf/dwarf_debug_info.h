@@ -43,12 +43,15 @@ class DwarfDebugInfo : public DebugInfo {
  private:
   struct UnitState;
   struct Task;
+  class WorkLimit;
 
   UnitState* unit_at(uint64_t address);
   void map_units();
   void map_silent_units();
   const Unit& functions_of(const Unit& unit);
-  void run(Task& task);
+  void run(Task& task, WorkLimit& lines);
+  /// Bytes of line programs to read for one question.
+  uint64_t line_limit() const;
   void locate_in_unit(UnitState& state, uint64_t address, const LineRow& row, std::vector<CodeLocation>& out);
   void locate_by_symbol(uint64_t address, std::vector<CodeLocation>& out);
   void name_by_symbol(UnitState& state, uint64_t address, const FunctionName& known_as, CodeLocation& location);
@@ -60,7 +63,7 @@ class DwarfDebugInfo : public DebugInfo {
   DebugFiles files_;
   std::shared_ptr<const SymbolSource> symbols_;
   std::unique_ptr<DwarfFile> file_;
-  std::unique_ptr<SplitUnits> split_;
+  std::unique_ptr<SplitDwarf> split_;
   FunctionNames names_;
   Parameters parameters_{[this](uint64_t address) { return function_at(address); }};
   std::once_flag units_once_, silent_once_;
@@ -69,6 +72,7 @@ class DwarfDebugInfo : public DebugInfo {
   IntervalMap<UnitState*> map_, silent_map_;
   mutable std::mutex notes_mutex_;
   std::vector<std::string> notes_;
+  bool more_notes_ = false;
 };
 
 }  // namespace inquest::dwarf

@@ -38,8 +38,7 @@ void DwarfFile::scan_section(SectionId id) const {
         ByteReader rest(section, offset);
         while (!rest.at_end() && *rest.position() == std::byte{0}) rest.skip(1);
         if (!rest.at_end()) {
-          std::lock_guard lock(mutex_);
-          damage_.push_back("a unit header of .debug_info is damaged");
+          add_damage("a unit header of .debug_info is damaged");
         }
         break;
       }
@@ -68,16 +67,48 @@ const Unit* DwarfFile::type_unit(uint64_t signature) const {
   return found == signatures_.end() ? nullptr : found->second;
 }
 
+// Tables of different units may be one table, but they do not overlap: each byte is read twice at the most, for one or
+// two versions of DWARF. In a hostile file each unit may begin at another byte of one table.
+std::shared_ptr<const AbbreviationTable> DwarfFile::parse_abbreviations(uint64_t offset, const FormSizes& sizes,
+                                                                        uint64_t code) const {
+  constexpr uint64_t kTimesRead = 8, kSmall = 1 << 16, kAlways = 4096;
+  Bytes section = sections_.get(SectionId::kAbbrev);
+  if (table_bytes_ > section.size() * kTimesRead + kSmall) {
+    add_damage("its abbreviation tables overlap, some are not read whole");
+    section = elf::slice(section, 0, offset + std::min(kAlways, UINT64_MAX - offset));
+  }
+  auto table = std::make_shared<const AbbreviationTable>(AbbreviationTable::parse_until(section, offset, sizes, code));
+  table_bytes_ += table->bytes_read();
+  return table;
+}
+
 std::shared_ptr<const AbbreviationTable> DwarfFile::abbreviations(uint64_t offset, const FormSizes& sizes) const {
   auto key = std::tuple(offset, sizes);
   {
     std::lock_guard lock(mutex_);
-    if (auto found = tables_.find(key); found != tables_.end()) return found->second;
+    if (auto found = tables_.find(key); found != tables_.end() && found->second) return found->second;
   }
-  auto table = std::make_shared<const AbbreviationTable>(
-      AbbreviationTable::parse(sections_.get(SectionId::kAbbrev), offset, sizes));
+  auto table = parse_abbreviations(offset, sizes, 0);
   std::lock_guard lock(mutex_);
-  return tables_.emplace(key, std::move(table)).first->second;
+  auto& known = tables_[key];
+  if (!known) known = std::move(table);
+  return known;
+}
+
+std::shared_ptr<const AbbreviationTable> DwarfFile::abbreviations_until(uint64_t offset, const FormSizes& sizes,
+                                                                        uint64_t code) const {
+  {
+    std::lock_guard lock(mutex_);
+    auto [entry, is_new] = tables_.try_emplace({offset, sizes});
+    if (entry->second) return entry->second;
+    if (!is_new) code = 0;
+  }
+  return code ? parse_abbreviations(offset, sizes, code) : abbreviations(offset, sizes);
+}
+
+void DwarfFile::add_damage(std::string_view phrase) const {
+  std::lock_guard lock(mutex_);
+  if (std::ranges::find(damage_, phrase) == damage_.end()) damage_.emplace_back(phrase);
 }
 
 std::vector<std::string> DwarfFile::damage() const {

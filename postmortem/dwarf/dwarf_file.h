@@ -1,10 +1,12 @@
 // The DWARF units of one ELF file: a program, a library, its debug file, the file of `dwz -m`, a .dwo or a .dwp.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -33,11 +35,18 @@ class DwarfFile {
   const Unit* type_unit(uint64_t signature) const;
 
   std::shared_ptr<const AbbreviationTable> abbreviations(uint64_t offset, const FormSizes& sizes) const;
+  /// When a table is first asked for it is read only as far as `code`; the second unit that shares it has it read
+  /// whole.
+  std::shared_ptr<const AbbreviationTable> abbreviations_until(uint64_t offset, const FormSizes& sizes,
+                                                               uint64_t code) const;
 
   /// A phrase per kind of damage met.
   std::vector<std::string> damage() const;
+  void add_damage(std::string_view phrase) const;
 
  private:
+  std::shared_ptr<const AbbreviationTable> parse_abbreviations(uint64_t offset, const FormSizes& sizes,
+                                                               uint64_t code) const;
   void scan() const;
   void scan_section(SectionId id) const;
 
@@ -48,7 +57,8 @@ class DwarfFile {
   mutable size_t info_units_ = 0;  ///< how many of `units_` are of the first .debug_info section
   mutable std::unordered_map<uint64_t, const Unit*> signatures_;
   mutable std::mutex mutex_;
-  mutable std::map<std::tuple<uint64_t, FormSizes>, std::shared_ptr<const AbbreviationTable>> tables_;
+  mutable std::map<std::tuple<uint64_t, FormSizes>, std::shared_ptr<const AbbreviationTable>> tables_;  ///< or null
+  mutable std::atomic<uint64_t> table_bytes_ = 0;  ///< of .debug_abbrev, read so far
   mutable std::vector<std::string> damage_;
 };
 

@@ -28,7 +28,7 @@ bool holds_no_inlines(uint16_t tag) {
 }
 
 // The node of the DW_TAG_inlined_subroutine that `walk` is at; its code goes to `code`.
-InlineNode read_inlined(const Unit& unit, DieWalk& walk, std::vector<AddressRange>* code) {
+InlineNode read_inlined(const Unit& unit, DieWalk& walk, RangeBudget& budget, std::vector<AddressRange>* code) {
   InlineNode node;
   node.die = walk.offset();
   CodeAttributes where;
@@ -45,7 +45,7 @@ InlineNode read_inlined(const Unit& unit, DieWalk& walk, std::vector<AddressRang
       default: where.take(attribute);
     }
   });
-  unit.ranges(where, code);
+  unit.ranges(where, budget, code);
   if (node.entry == 0 && !code->empty()) node.entry = code->front().low;
   return node;
 }
@@ -59,7 +59,8 @@ void parse_function(const Die& function, FunctionTree* tree) {
   InlineNode self;
   self.die = function.offset();
   self.entry = function.address(DW_AT_low_pc).value_or(0);
-  auto code = function.ranges();
+  RangeBudget budget = function.unit().range_budget();
+  auto code = function.ranges(budget);
   // The entry of a function in several parts is the start of the first one named: the other is its cold part.
   if (!code.empty() && self.entry == 0) self.entry = code.front().low;
   tree->nodes.push_back(self);
@@ -80,7 +81,7 @@ void parse_function(const Die& function, FunctionTree* tree) {
       walk.leave();
     } else {
       if (!ignored && tag == DW_TAG_inlined_subroutine) {
-        InlineNode node = read_inlined(unit, walk, &code);
+        InlineNode node = read_inlined(unit, walk, budget, &code);
         node.parent = parent;
         parent = static_cast<uint32_t>(tree->nodes.size());
         for (const AddressRange& range : code) tree->map.add(range.low, range.high, parent);
@@ -104,11 +105,12 @@ void FunctionIndex::scan(bool whole) {
   Die root = unit_.die();
   Die child = root ? root.first_child() : Die();
   if (!child) return;
+  RangeBudget budget = unit_.range_budget();
   DieWalk walk(unit_, child.offset());
   while (walk.next()) {
     const Abbreviation& shape = walk.shape();
     if (shape.tag == DW_TAG_subprogram && shape.has_code) {
-      for (const AddressRange& range : unit_.die_at(walk.offset()).ranges()) {
+      for (const AddressRange& range : unit_.die_at(walk.offset()).ranges(budget)) {
         functions_.add(range.low, range.high, walk.offset());
         ranges_.push_back(range);
       }

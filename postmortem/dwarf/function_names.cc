@@ -86,7 +86,14 @@ const std::vector<ScopeTree::Extent>& ScopeTree::parents_below(const Die& die) {
   if (!child) return entry->second;
   std::vector<Extent>& extents = entry->second;
   bool open = false;  // the last of them has no end so far
+  // What is below a DIE is passed over once per level above it where there is no DW_AT_sibling.
+  constexpr uint64_t kTimesVisited = 8;
+  uint64_t limit = (unit_.end() - unit_.offset()) * kTimesVisited;
   for (DieWalk walk(unit_, child.offset()); walk.next(); walk.leave()) {
+    if (++visited_ > limit) {
+      gave_up_ = true;
+      break;
+    }
     if (walk.depth() > 1) continue;
     if (open) extents.back().end = walk.offset();
     open = walk.shape().has_children;
@@ -144,6 +151,7 @@ std::string FunctionNames::qualified(const Die& die, std::string_view name, bool
     auto& tree = scopes_[&die.unit()];
     if (!tree) tree = std::make_unique<ScopeTree>(die.unit());
     scopes = tree->around(die.offset());
+    if (tree->gave_up()) *whole = false;
   }
   std::string text;
   for (const Die& scope : scopes) {

@@ -35,6 +35,8 @@ class ScopeTree {
   explicit ScopeTree(const Unit& unit) : unit_(unit) {}
   /// The DIEs around the one at `offset`, outermost first, without the unit's own.
   std::vector<Die> around(uint64_t offset);
+  /// The unit nests so deeply without DW_AT_sibling that the rest of it is not looked at.
+  bool gave_up() const { return gave_up_; }
 
  private:
   struct Extent {
@@ -43,6 +45,8 @@ class ScopeTree {
   const std::vector<Extent>& parents_below(const Die& die);
 
   const Unit& unit_;
+  uint64_t visited_ = 0;  ///< DIEs
+  bool gave_up_ = false;
   std::unordered_map<uint64_t, std::vector<Extent>> children_;  ///< by offset of the DIE
 };
 

@@ -14,6 +14,9 @@ constexpr size_t kMaxFiles = 1 << 20;
 constexpr size_t kMaxFormats = 64;  // five kinds of content exist
 // Rows of a sequence that is out of order, which must be kept: hand-written ones have some dozen.
 constexpr size_t kMaxUnordered = 1 << 22;
+// Sequences of one program that hold the same address: of functions that the linker merged. In a hostile program every
+// sequence holds every address.
+constexpr size_t kTimesAnswered = 64, kFewAnswers = 1 << 16;
 
 bool is_absolute(std::string_view path) { return path.starts_with('/'); }
 
@@ -66,7 +69,8 @@ class LineTable::Answers {
       first_ = next_ = static_cast<size_t>(std::ranges::lower_bound(addresses_, address) - addresses_.begin());
     }
     auto narrow = [](uint64_t line) { return static_cast<uint32_t>(std::min<uint64_t>(line, UINT32_MAX)); };
-    for (; next_ < addresses_.size() && addresses_[next_] < address; ++next_)
+    bool enough = answers_ > addresses_.size() * kTimesAnswered + kFewAnswers;
+    for (; !enough && next_ < addresses_.size() && addresses_[next_] < address; ++next_, ++answers_)
       found_.push_back({last_.file, narrow(last_.line), last_.column, true});
     wanted_ = next_ < addresses_.size() ? addresses_[next_] : UINT64_MAX;
   }
@@ -74,6 +78,7 @@ class LineTable::Answers {
   std::span<const uint64_t> addresses_;
   std::vector<LineRow> rows_;
   std::vector<uint64_t> ends_;  // of the sequences that `rows_` are from
+  size_t answers_ = 0;          // in all sequences
 
   bool started_ = false, out_of_order_ = false;
   uint64_t low_ = 0, wanted_ = 0;
@@ -81,6 +86,15 @@ class LineTable::Answers {
   State last_;
   std::vector<LineRow> found_;  // from `first_` on
 };
+
+uint64_t LineTable::size_of(const Unit& unit) {
+  auto offset = unit.root().line_table;
+  Bytes section = unit.file().sections().get(SectionId::kLine);
+  if (!offset || *offset >= section.size()) return 0;
+  ByteReader reader(section, *offset);
+  uint8_t offset_size = 0;
+  return reader.initial_length(&offset_size);
+}
 
 LineTable::LineTable(const Unit& unit) {
   auto offset = unit.root().line_table;
@@ -158,12 +172,15 @@ void LineTable::read_new_entries(ByteReader& reader, const Unit& unit, const For
   if (formats.empty() && count != 0) reader.fail();
   for (uint64_t i = 0; i < count && i < kMaxFiles && reader.ok(); ++i) {
     File file;
+    uint64_t begin = reader.offset();
     for (const AttributeSpec& format : formats) {
       Attribute value;
       if (!read_attribute(reader, format, sizes, &value)) return reader.fail();
       if (format.name == DW_LNCT_path) file.name = unit.text(value);
       if (format.name == DW_LNCT_directory_index) file.directory = value.value;
     }
+    // Forms that take no bytes would make millions of entries of nothing.
+    if (reader.offset() == begin) return reader.fail();
     if (directories)
       directories_.push_back(file.name);
     else

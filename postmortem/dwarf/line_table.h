@@ -30,6 +30,9 @@ class LineTable {
  public:
   /// The files of the program of `unit`; empty when it has none.
   explicit LineTable(const Unit& unit);
+  LineTable() = default;  ///< that of no unit
+  /// How many bytes the program of `unit` has with its header; 0: none.
+  static uint64_t size_of(const Unit& unit);
 
   /// The rows that hold for `addresses`, which are in ascending order. Runs the program.
   std::vector<LineRow> find(std::span<const uint64_t> addresses);

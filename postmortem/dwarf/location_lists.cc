@@ -17,9 +17,6 @@
 namespace inquest::dwarf {
 namespace {
 
-// g++ -O2 gives single variables lists of some thousand entries.
-constexpr int kMaxEntries = 1 << 20;
-
 enum : uint8_t { kViewPair = 9 };                                                     // DW_LLE_GNU_view_pair
 enum : uint8_t { kGnuEnd, kGnuBase, kGnuStartEnd, kGnuStartLength, kGnuOffsetPair };  // DW_LLE_GNU_*
 
@@ -35,12 +32,12 @@ uint64_t indexed(const Unit& unit, ByteReader& reader) {
   return address.value_or(0);
 }
 
-std::optional<Bytes> find_old(const Unit& unit, uint64_t offset, uint64_t address) {
+std::optional<Bytes> find_old(const Unit& unit, uint64_t offset, uint64_t address, uint64_t& entries) {
   ByteReader reader(unit.file().sections().get(SectionId::kLoc), 0);
   reader.seek(offset);
   unsigned size = unit.sizes().address;
   uint64_t base = base_of(unit), select = size == 8 ? UINT64_MAX : UINT32_MAX;
-  for (int i = 0; i < kMaxEntries; ++i) {
+  for (; entries > 0; --entries) {
     uint64_t low = reader.sized(size), high = reader.sized(size);
     if (!reader.ok() || (low == 0 && high == 0)) break;
     if (low == select) {
@@ -53,11 +50,11 @@ std::optional<Bytes> find_old(const Unit& unit, uint64_t offset, uint64_t addres
   return std::nullopt;
 }
 
-std::optional<Bytes> find_gnu_split(const Unit& unit, uint64_t offset, uint64_t address) {
+std::optional<Bytes> find_gnu_split(const Unit& unit, uint64_t offset, uint64_t address, uint64_t& entries) {
   ByteReader reader(unit.file().sections().get(SectionId::kLoc), 0);
   reader.seek(offset + unit.contributions().loc);
   uint64_t base = base_of(unit);
-  for (int i = 0; i < kMaxEntries; ++i) {
+  for (; entries > 0; --entries) {
     uint64_t low = 0, high = 0;
     switch (reader.u8()) {
       case kGnuBase: base = indexed(unit, reader); continue;
@@ -82,13 +79,13 @@ std::optional<Bytes> find_gnu_split(const Unit& unit, uint64_t offset, uint64_t 
   return std::nullopt;
 }
 
-std::optional<Bytes> find_new(const Unit& unit, uint64_t offset, uint64_t address) {
+std::optional<Bytes> find_new(const Unit& unit, uint64_t offset, uint64_t address, uint64_t& entries) {
   ByteReader reader(unit.file().sections().get(SectionId::kLoclists), 0);
   reader.seek(offset);
   unsigned size = unit.sizes().address;
   uint64_t base = base_of(unit);
   std::optional<Bytes> fallback;
-  for (int i = 0; i < kMaxEntries; ++i) {
+  for (; entries > 0; --entries) {
     uint64_t low = 0, high = 0;
     bool is_default = false;
     switch (reader.u8()) {
@@ -142,7 +139,7 @@ std::optional<uint64_t> list_number(const Unit& unit, uint64_t index) {
 
 }  // namespace
 
-std::optional<Bytes> location_at(const Unit& unit, const Attribute& attribute, uint64_t address) {
+std::optional<Bytes> location_at(const Unit& unit, const Attribute& attribute, uint64_t address, uint64_t& entries) {
   switch (attribute.form) {
     case DW_FORM_exprloc:
     case DW_FORM_block:
@@ -150,14 +147,15 @@ std::optional<Bytes> location_at(const Unit& unit, const Attribute& attribute, u
     case DW_FORM_block2:
     case DW_FORM_block4: return attribute.block();
     case DW_FORM_loclistx:
-      if (auto offset = list_number(unit, attribute.value)) return find_new(unit, *offset, address);
+      if (auto offset = list_number(unit, attribute.value)) return find_new(unit, *offset, address, entries);
       return std::nullopt;
     case DW_FORM_sec_offset:
     case DW_FORM_data4:  // DWARF 2 and 3 have no form of their own for offsets
     case DW_FORM_data8:
-      if (unit.sizes().version >= 5) return find_new(unit, attribute.value + unit.contributions().loclists, address);
-      return unit.skeleton() ? find_gnu_split(unit, attribute.value, address)
-                             : find_old(unit, attribute.value, address);
+      if (unit.sizes().version >= 5)
+        return find_new(unit, attribute.value + unit.contributions().loclists, address, entries);
+      return unit.skeleton() ? find_gnu_split(unit, attribute.value, address, entries)
+                             : find_old(unit, attribute.value, address, entries);
     default: return std::nullopt;
   }
 }

@@ -17,6 +17,9 @@ namespace {
 constexpr int kMaxOrigins = 8;  // concrete, abstract, declaration
 constexpr size_t kMaxParameters = 256;
 constexpr size_t kMaxLists = 1 << 15;
+// Entries of location lists that are read for the parameters of one frame; single variables of g++ -O2 have lists of
+// some thousand. In a hostile file every parameter may have the longest list of all.
+constexpr uint64_t kMaxEntries = 1 << 18;
 constexpr uint64_t kMaxSize = 4096;  // of a value worth fetching: scalars have 32 at the most
 constexpr int kMaxCallers = 4;  // an entry value may be the entry value of the caller, and so on: recursion never ends
 
@@ -93,7 +96,7 @@ class Parameters::Activation : public ExpressionFrame {
     has_base_ = true;  // an expression of a frame base that asks for the frame base gets nothing
     auto attribute = function_.attribute(DW_AT_frame_base);
     if (!attribute) return std::nullopt;
-    if (auto expression = location_at(function_.unit(), *attribute, lookup_address()))
+    if (auto expression = location_at(function_.unit(), *attribute, lookup_address(), owner_.entries_))
       base_ = evaluate_number(function_.unit(), *expression, *this);
     return base_;
   }
@@ -139,9 +142,9 @@ class Parameters::Activation : public ExpressionFrame {
   }
 
   bool is_entry(uint64_t link_time) const {
-    auto ranges = function_.ranges();
     if (auto low = function_.address(DW_AT_low_pc)) return link_time == *low;
-    return !ranges.empty() && link_time == ranges.front().low;
+    auto first = function_.first_range();
+    return first && link_time == first->low;
   }
 
   /// Whether the call went to this function and not to one that jumped here. What the code and the call site say by
@@ -223,11 +226,16 @@ const Parameters::List& Parameters::list_of(const Die& scope) {
 namespace {
 
 Location locate_parameter(const Die& die, const std::optional<Attribute>& location,
-                          const std::optional<Attribute>& constant, uint64_t address, ExpressionFrame& frame) {
+                          const std::optional<Attribute>& constant, uint64_t address, uint64_t& entries,
+                          ExpressionFrame& frame) {
   Location result;
   if (location) {
-    if (auto expression = location_at(die.unit(), *location, address))
+    if (auto expression = location_at(die.unit(), *location, address, entries))
       return evaluate_location(die.unit(), *expression, frame);
+    if (entries == 0) {
+      result.missing.reason = Missing::Reason::kUnsupported;
+      return result;
+    }
   } else if (constant) {
     Piece piece;
     piece.kind = constant->data ? Piece::Kind::kBytes : Piece::Kind::kValue;
@@ -241,9 +249,9 @@ Location locate_parameter(const Die& die, const std::optional<Attribute>& locati
 }
 
 /// What a synthetic pointer points at, where that is a variable with a value.
-Location pointee(const Die& target, uint64_t address, ExpressionFrame& frame) {
+Location pointee(const Die& target, uint64_t address, uint64_t& entries, ExpressionFrame& frame) {
   return locate_parameter(target, target.attribute(DW_AT_location), target.attribute(DW_AT_const_value), address,
-                          frame);
+                          entries, frame);
 }
 
 }  // namespace
@@ -263,14 +271,15 @@ Variable Parameters::evaluate(const Parameter& parameter, Activation& activation
   Missing missing;
   std::vector<std::byte> bytes;
   auto attempt = [&](uint64_t address) {
-    Location location = locate_parameter(parameter.die, parameter.location, parameter.constant, address, activation);
+    Location location =
+        locate_parameter(parameter.die, parameter.location, parameter.constant, address, entries_, activation);
     if (location.pieces.size() == 1 && location.pieces[0].kind == Piece::Kind::kPointer) {
       variable.value = "<synthetic pointer>";
       const TypeInfo& target = types_.of(type.target);
       if (type.kind == TypeInfo::Kind::kReference && location.pieces[0].target) {
         Missing none;
-        auto value = fetch(pointee(location.pieces[0].target, address, activation), std::min(target.size, kMaxSize),
-                           context.memory, &none);
+        auto value = fetch(pointee(location.pieces[0].target, address, entries_, activation),
+                           std::min(target.size, kMaxSize), context.memory, &none);
         variable.value =
             "@" + variable.value + ": " + (none ? format_missing(none) : format_value(format, target, value));
       }
@@ -302,6 +311,7 @@ std::vector<Variable> Parameters::of(const Die& scope, const Die& function, cons
   std::span<const Frame> callers = context.callers;
   if (callers.empty() && context.caller) callers = std::span(context.caller, 1);
   Activation activation(*this, function, context.frame, callers, context.memory, context.bias);
+  entries_ = kMaxEntries;
   variables.reserve(list.all.size());
   for (const Parameter& parameter : list.all) variables.push_back(evaluate(parameter, activation, context));
   return variables;

@@ -58,6 +58,7 @@ class Parameters {
   std::unordered_map<const std::byte*, List> lists_;
   Types types_;
   CallSites calls_;
+  uint64_t entries_ = 0;  ///< of location lists that may still be read for this frame
   /// By return address (link-time) and function: whether that call leads to that function.
   std::map<std::pair<uint64_t, const std::byte*>, std::optional<bool>> leads_;
 };

@@ -16,7 +16,7 @@ uint64_t base_of(const Unit& unit) {
   return root.low_pc.value_or(0);
 }
 
-std::vector<AddressRange> read_old(const Unit& unit, uint64_t offset) {
+std::vector<AddressRange> read_old(const Unit& unit, uint64_t offset, RangeBudget& budget) {
   const Unit& home = unit.skeleton() ? *unit.skeleton() : unit;
   ByteReader reader(home.file().sections().get(SectionId::kRanges), 0);
   // Split DWARF 4 keeps the lists in the program, from DW_AT_GNU_ranges_base of the skeleton on.
@@ -25,7 +25,7 @@ std::vector<AddressRange> read_old(const Unit& unit, uint64_t offset) {
   unsigned size = unit.sizes().address;
   uint64_t base = base_of(unit), select = size == 8 ? UINT64_MAX : UINT32_MAX;
   std::vector<AddressRange> ranges;
-  while (ranges.size() < kMaxRanges) {
+  while (ranges.size() < kMaxRanges && budget.spend()) {
     uint64_t low = reader.sized(size), high = reader.sized(size);
     if (!reader.ok() || (low == 0 && high == 0)) break;
     if (low == select)
@@ -36,7 +36,7 @@ std::vector<AddressRange> read_old(const Unit& unit, uint64_t offset) {
   return ranges;
 }
 
-std::vector<AddressRange> read_new(const Unit& unit, ByteReader reader) {
+std::vector<AddressRange> read_new(const Unit& unit, ByteReader reader, RangeBudget& budget) {
   unsigned size = unit.sizes().address;
   uint64_t base = base_of(unit);
   std::vector<AddressRange> ranges;
@@ -45,7 +45,7 @@ std::vector<AddressRange> read_new(const Unit& unit, ByteReader reader) {
     if (!address) reader.fail();
     return address.value_or(0);
   };
-  while (ranges.size() < kMaxRanges) {
+  while (ranges.size() < kMaxRanges && budget.spend()) {
     AddressRange range;
     switch (reader.u8()) {
       case DW_RLE_base_addressx: base = indexed(); continue;
@@ -84,9 +84,10 @@ std::vector<AddressRange> read_new(const Unit& unit, ByteReader reader) {
 
 }  // namespace
 
-std::vector<AddressRange> read_range_list(const Unit& unit, const Attribute& attribute) {
+std::vector<AddressRange> read_range_list(const Unit& unit, const Attribute& attribute, RangeBudget& budget) {
   if (attribute.data) return {};
-  if (unit.sizes().version < 5) return read_old(unit, attribute.value);
+  budget.begin_list();
+  if (unit.sizes().version < 5) return read_old(unit, attribute.value, budget);
   Bytes lists = unit.file().sections().get(SectionId::kRnglists);
   uint64_t offset = attribute.value;
   if (attribute.form == DW_FORM_rnglistx) {
@@ -100,7 +101,7 @@ std::vector<AddressRange> read_range_list(const Unit& unit, const Attribute& att
   }
   ByteReader reader(lists, 0);
   reader.seek(offset);
-  return read_new(unit, reader);
+  return read_new(unit, reader, budget);
 }
 
 }  // namespace inquest::dwarf

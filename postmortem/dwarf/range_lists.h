@@ -7,7 +7,8 @@
 
 namespace inquest::dwarf {
 
-/// What DW_AT_ranges of a DIE of `unit` stands for, as it stands there (dead ranges included). At most a million.
-std::vector<AddressRange> read_range_list(const Unit& unit, const Attribute& attribute);
+/// What DW_AT_ranges of a DIE of `unit` stands for, as it stands there (dead ranges included), as far as `budget` goes
+/// and a million at most.
+std::vector<AddressRange> read_range_list(const Unit& unit, const Attribute& attribute, RangeBudget& budget);
 
 }  // namespace inquest::dwarf

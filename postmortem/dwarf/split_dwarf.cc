@@ -3,8 +3,8 @@
 #include <dwarf.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <unordered_map>
 
 #include "postmortem/dwarf/debug_files.h"
 
@@ -22,37 +22,41 @@ struct Row {
   Contributions parts;
 };
 
-// The row for `id` in a .debug_cu_index section.
-bool find_row(Bytes index, uint64_t id, Row* row) {
+using Rows = std::unordered_map<uint64_t, Row>;
+
+// The rows of a .debug_cu_index section by id. All slots are read once: in a table that is full a search for an id that
+// is not there would pass over all of them each time.
+Rows read_rows(Bytes index) {
   ByteReader reader(index);
   uint32_t version = reader.u32();  // 5: a half and padding
   uint32_t columns = reader.u32(), used = reader.u32(), slots = reader.u32();
-  if ((version != 2 && (version & 0xffff) != 5) || columns == 0 || columns > kMaxColumns) return false;
-  if (slots == 0 || (slots & (slots - 1)) != 0 || uint64_t{slots} * 12 > reader.left()) return false;
-  uint64_t hashes = reader.offset(), rows = hashes + uint64_t{slots} * 8, names = rows + uint64_t{slots} * 4;
+  Rows rows;
+  if ((version != 2 && (version & 0xffff) != 5) || columns == 0 || columns > kMaxColumns) return rows;
+  if (uint64_t{slots} * 12 > reader.left()) return rows;
+  uint64_t hashes = reader.offset(), numbers = hashes + uint64_t{slots} * 8, names = numbers + uint64_t{slots} * 4;
   uint64_t offsets = names + uint64_t{columns} * 4, sizes = offsets + uint64_t{used} * columns * 4;
-  uint64_t mask = slots - 1, slot = id & mask, step = ((id >> 32) & mask) | 1;
-  uint32_t number = 0;
-  for (uint32_t tries = 0; tries < slots && number == 0; ++tries, slot = (slot + step) & mask) {
-    number = elf::load<uint32_t>(index, rows + slot * 4).value_or(0);
-    if (number == 0) return false;
-    if (elf::load<uint64_t>(index, hashes + slot * 8) != id) number = 0;
+  bool five = version != 2;
+  for (uint64_t slot = 0; slot < slots; ++slot) {
+    uint32_t number = elf::load<uint32_t>(index, numbers + slot * 4).value_or(0);
+    if (number == 0 || number > used) continue;
+    Row row;
+    bool whole = true;
+    for (uint32_t column = 0; column < columns && whole; ++column) {
+      uint64_t cell = (uint64_t{number - 1} * columns + column) * 4;
+      auto name = elf::load<uint32_t>(index, names + uint64_t{column} * 4);
+      auto offset = elf::load<uint32_t>(index, offsets + cell), size = elf::load<uint32_t>(index, sizes + cell);
+      whole = name && offset && size;
+      if (!whole) break;
+      if (*name == kInfo) row.info = *offset, row.info_size = *size;
+      if (*name == kAbbrev) row.parts.abbrev = *offset;
+      if (*name == kStrOffsets) row.parts.str_offsets = *offset;
+      if (five && *name == kLoclists) row.parts.loclists = *offset;
+      if (five && *name == kRnglists) row.parts.rnglists = *offset;
+      if (!five && *name == kOldLoc) row.parts.loc = *offset;
+    }
+    if (whole) rows.emplace(elf::load<uint64_t>(index, hashes + slot * 8).value_or(0), row);
   }
-  if (number == 0 || number > used) return false;
-  for (uint32_t column = 0; column < columns; ++column) {
-    uint64_t cell = (uint64_t{number - 1} * columns + column) * 4;
-    auto name = elf::load<uint32_t>(index, names + uint64_t{column} * 4);
-    auto offset = elf::load<uint32_t>(index, offsets + cell), size = elf::load<uint32_t>(index, sizes + cell);
-    if (!name || !offset || !size) return false;
-    bool five = version != 2;
-    if (*name == kInfo) row->info = *offset, row->info_size = *size;
-    if (*name == kAbbrev) row->parts.abbrev = *offset;
-    if (*name == kStrOffsets) row->parts.str_offsets = *offset;
-    if (five && *name == kLoclists) row->parts.loclists = *offset;
-    if (five && *name == kRnglists) row->parts.rnglists = *offset;
-    if (!five && *name == kOldLoc) row->parts.loc = *offset;
-  }
-  return true;
+  return rows;
 }
 
 std::string joined(const std::string& folder, const std::string& name) {
@@ -74,15 +78,39 @@ std::shared_ptr<const elf::ElfImage> open_image(const std::string& path, std::st
 
 }  // namespace
 
-struct SplitUnits::Package {
+struct SplitDwarf::Package {
   explicit Package(std::shared_ptr<const elf::ElfImage> image)
-      : file(std::move(image), DebugSections::Flavour::kSplit) {}
+      : file(std::move(image), DebugSections::Flavour::kSplit),
+        rows(read_rows(file.sections().get(SectionId::kCuIndex))) {}
 
   DwarfFile file;
+  Rows rows;
   std::map<uint64_t, std::unique_ptr<Unit>> units;  ///< by dwo_id
 };
 
-void SplitUnits::open_packages() {
+// A .dwo file; without units when it cannot be used, which is then said by `reason`.
+struct SplitDwarf::File {
+  explicit File(const std::string& path) {
+    auto image = open_image(path, &reason);
+    if (!image) return;
+    dwarf = std::make_unique<DwarfFile>(std::move(image), DebugSections::Flavour::kSplit);
+    for (auto& unit : dwarf->units()) {
+      if (unit->type() == DW_UT_type || unit->type() == DW_UT_split_type) continue;
+      if (!first) first = unit.get();
+      // The root of a unit is read with its skeleton at hand, for the addresses in it, so not here.
+      auto id = unit->type() == DW_UT_split_compile ? unit->dwo_id() : unit->die().number(DW_AT_GNU_dwo_id);
+      if (id) by_id.emplace(*id, unit.get());
+    }
+    reason = "is of another build";
+  }
+
+  std::string reason;
+  std::unique_ptr<DwarfFile> dwarf;
+  const Unit* first = nullptr;
+  std::unordered_map<uint64_t, const Unit*> by_id;
+};
+
+void SplitDwarf::open_packages() {
   packages_open_ = true;
   for (const std::string& path : places_.packages) {
     std::string reason;
@@ -90,16 +118,16 @@ void SplitUnits::open_packages() {
   }
 }
 
-const Unit* SplitUnits::find_in_package(const Unit& skeleton) {
+const Unit* SplitDwarf::find_in_package(const Unit& skeleton) {
   if (!packages_open_) open_packages();
   auto id = skeleton.dwo_id();
   if (!id) return nullptr;
   for (auto& package : packages_) {
     if (auto known = package->units.find(*id); known != package->units.end()) return known->second.get();
-    Row row;
-    const DebugSections& sections = package->file.sections();
-    if (!find_row(sections.get(SectionId::kCuIndex), *id, &row)) continue;
-    Bytes info = sections.get(SectionId::kInfo);
+    auto found = package->rows.find(*id);
+    if (found == package->rows.end()) continue;
+    const Row& row = found->second;
+    Bytes info = package->file.sections().get(SectionId::kInfo);
     if (row.info > info.size() || row.info_size > info.size() - row.info) continue;
     uint64_t next = 0;
     auto unit = Unit::parse(package->file, SectionId::kInfo, info.first(row.info + row.info_size), row.info, &next);
@@ -110,27 +138,24 @@ const Unit* SplitUnits::find_in_package(const Unit& skeleton) {
   return nullptr;
 }
 
-const Unit* SplitUnits::find_in_file(const Unit& skeleton, const std::string& path, std::string* reason) {
+const Unit* SplitDwarf::find_in_file(const Unit& skeleton, const std::string& path, std::string* reason) {
   auto& file = files_[path];
-  if (!file) {
-    auto image = open_image(path, reason);
-    if (!image) return nullptr;
-    file = std::make_shared<DwarfFile>(std::move(image), DebugSections::Flavour::kSplit);
+  if (!file) file = std::make_shared<File>(path);
+  const Unit* unit = file->first;
+  if (auto id = skeleton.dwo_id()) {
+    auto found = file->by_id.find(*id);
+    unit = found == file->by_id.end() ? nullptr : found->second;
   }
-  auto id = skeleton.dwo_id();
-  for (auto& unit : file->units()) {
-    if (unit->type() == DW_UT_type || unit->type() == DW_UT_split_type) continue;
-    if (unit->skeleton() && unit->skeleton() != &skeleton) continue;
-    // Its root is read with the skeleton at hand, for the addresses in it.
-    if (!unit->skeleton()) unit->attach(&skeleton, {});
-    if (!id || unit->dwo_id() == id) return unit.get();
-    unit->attach(nullptr, {});
+  // Two skeletons cannot share a unit: it knows addresses through the one it belongs to.
+  if (!unit || (unit->skeleton() && unit->skeleton() != &skeleton)) {
+    *reason = file->reason;
+    return nullptr;
   }
-  *reason = "is of another build";
-  return nullptr;
+  if (!unit->skeleton()) unit->attach(&skeleton, {});
+  return unit;
 }
 
-const Unit* SplitUnits::find(const Unit& skeleton, std::string* missing) {
+const Unit* SplitDwarf::find(const Unit& skeleton, std::string* missing) {
   std::lock_guard lock(mutex_);
   if (const Unit* unit = find_in_package(skeleton)) return unit;
   const UnitRoot& root = skeleton.root();

@@ -16,13 +16,13 @@
 namespace inquest::dwarf {
 
 /// Thread-safe.
-class SplitUnits {
+class SplitDwarf {
  public:
   struct Places {
     std::vector<std::string> packages;  ///< .dwp files to try
     std::vector<std::string> folders;   ///< where relative names of .dwo files are looked for besides the comp_dir
   };
-  explicit SplitUnits(Places places) : places_(std::move(places)) {}
+  explicit SplitDwarf(Places places) : places_(std::move(places)) {}
 
   /// The unit that belongs to `skeleton`, or null with `missing` set to the path of the .dwo file and why it was not
   /// taken.
@@ -30,6 +30,7 @@ class SplitUnits {
 
  private:
   struct Package;
+  struct File;
   const Unit* find_in_package(const Unit& skeleton);
   const Unit* find_in_file(const Unit& skeleton, const std::string& path, std::string* reason);
   void open_packages();
@@ -38,7 +39,7 @@ class SplitUnits {
   std::mutex mutex_;
   bool packages_open_ = false;
   std::vector<std::shared_ptr<Package>> packages_;
-  std::map<std::string, std::shared_ptr<DwarfFile>> files_;
+  std::map<std::string, std::shared_ptr<File>> files_;
 };
 
 }  // namespace inquest::dwarf

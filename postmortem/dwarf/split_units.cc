@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -129,22 +130,35 @@ class SplitSearch {
     return false;
   }
 
+  /// Of a .dwo file, with the places of its units by dwo_id. Several skeletons may name one file.
+  struct Contents {
+    UnitSurvey survey;
+    std::map<std::optional<uint64_t>, size_t> by_id;
+  };
+  static Contents survey_of(const ElfImage& image) {
+    Contents contents{UnitReader(image, nullptr, true).survey(), {}};
+    const auto& units = contents.survey.units;
+    for (size_t i = 0; i < units.size(); ++i) contents.by_id.emplace(units[i].dwo_id, i);
+    return contents;
+  }
+
   bool take(const std::string& path, const ElfImage& image, const UnitSummary& wanted) {
-    UnitSurvey survey = UnitReader(image, nullptr, true).survey();
+    auto [known, is_new] = surveys_.try_emplace(path);
+    const auto& [survey, by_id] = known->second;
+    if (is_new) known->second = survey_of(image);
     if (survey.units.empty()) {
       refuse(path, "has no split units");
       return false;
     }
-    auto same = [&wanted](const UnitSummary& unit) { return unit.dwo_id == wanted.dwo_id; };
-    auto found = std::ranges::find_if(survey.units, same);
-    if (found == survey.units.end()) {
+    auto found = by_id.find(wanted.dwo_id);
+    if (found == by_id.end()) {
       refuse(path, fmt::format("another build (dwo_id {:016x}, wanted {:016x})",
                                survey.units.front().dwo_id.value_or(0), wanted.dwo_id.value_or(0)));
       return false;
     }
     attempt(path, "taken");
     if (result_.first_found.empty()) result_.first_found = path;
-    result_.units.push_back(std::move(*found));
+    result_.units.push_back(survey.units[found->second]);
     return true;
   }
 
@@ -161,6 +175,7 @@ class SplitSearch {
   size_t package_attempt_ = 0;
   std::optional<UnitReader> reader_;
   std::unordered_map<uint64_t, PackageRow> rows_;
+  std::map<std::string, Contents> surveys_;  ///< by path
   size_t hidden_ = 0;
   SplitUnits result_;
 };

@@ -89,8 +89,8 @@ std::vector<TailCallSite> tail_call_sites(const Die& function) {
 }
 
 uint64_t entry_of(const Die& function) {
-  auto ranges = function.ranges();
-  return ranges.empty() ? 0 : function.address(DW_AT_low_pc).value_or(ranges.front().low);
+  auto first = function.first_range();
+  return first ? function.address(DW_AT_low_pc).value_or(first->low) : 0;
 }
 
 }  // namespace inquest::dwarf

@@ -12,6 +12,9 @@ constexpr int kMaxLayers = 64;             // typedefs, qualifiers and pointers 
 constexpr size_t kMaxEnumerators = 65536;  // register lists of hardware have some thousand
 constexpr size_t kMaxParameters = 256;
 constexpr size_t kMaxName = 64 * 1024;  // names of expression templates reach 10 KB
+// Functions that take functions that take functions ...: each type in a name may be there many times over.
+constexpr int kMaxSpelled = 4096;
+constexpr int kMaxBases = 4;  // the base of an enumeration is an integer, what a member pointer points at a member
 
 bool is_layer(uint16_t tag) {
   switch (tag) {
@@ -88,9 +91,11 @@ void Types::forget_if_many() {
   names_.clear();
 }
 
-const TypeInfo& Types::of(const Die& given) {
+const TypeInfo& Types::of(const Die& given, int depth) {
   static const TypeInfo kVoid{.kind = TypeInfo::Kind::kVoid, .die = {}, .target = {}};
+  static const TypeInfo kUnknown;
   if (!given) return kVoid;
+  if (depth > kMaxBases) return kUnknown;
   auto [entry, is_new] = infos_.try_emplace(given.key());
   TypeInfo& info = entry->second;
   if (!is_new) return info;
@@ -119,7 +124,7 @@ const TypeInfo& Types::of(const Die& given) {
     case DW_TAG_enumeration_type:
       info.kind = Kind::kEnum;
       if (Die base = type_of(type)) {
-        const TypeInfo& under = of(base);  // may move nothing: references into an unordered_map stay
+        const TypeInfo& under = of(base, depth + 1);  // may move nothing: references into an unordered_map stay
         info.is_signed = under.kind == Kind::kSigned || under.kind == Kind::kSignedChar;
         if (info.size == 0) info.size = under.size;
       }
@@ -135,7 +140,7 @@ const TypeInfo& Types::of(const Die& given) {
       info.kind = Kind::kMemberPointer;
       info.target = type_of(type);
       // Itanium C++ ABI, 2.3: an offset, or address and adjustment of a function.
-      if (info.size == 0) info.size = of(info.target).kind == Kind::kFunction ? 16 : 8;
+      if (info.size == 0) info.size = of(info.target, depth + 1).kind == Kind::kFunction ? 16 : 8;
       break;
     case DW_TAG_subroutine_type: info.kind = Kind::kFunction; break;
     case DW_TAG_unspecified_type:  // decltype(nullptr)
@@ -183,12 +188,16 @@ const std::string& Types::name(const Die& type) {
   if (!type) return kVoid;
   if (auto known = names_.find(type.key()); known != names_.end()) return known->second;
   forget_if_many();
+  spelled_ = 0;
+  too_long_ = false;
   std::string text = spell(type, "", 0);
+  if (too_long_) text.clear();
   return names_[type.key()] = std::move(text);
 }
 
 std::string Types::spell(const Die& type, const std::string& inner, int depth) {
-  if (depth > kMaxLayers || inner.size() > kMaxName) return {};
+  too_long_ |= depth > kMaxLayers || inner.size() > kMaxName || ++spelled_ > kMaxSpelled;
+  if (too_long_) return {};
   if (!type) return joined("void", inner);
   auto qualified = [&](std::string_view word) {
     Die below = type_of(type);
@@ -242,7 +251,8 @@ std::string Types::spell_function(const Die& type, const std::string& inner, int
     if ((child.tag() != DW_TAG_formal_parameter && !rest) || child.flag(DW_AT_artificial)) continue;
     if (count++ > 0) parameters += ", ";
     parameters += rest ? "..." : spell(type_of(child), "", depth + 1);
-    if (parameters.size() > kMaxName) return {};
+    too_long_ |= parameters.size() > kMaxName;
+    if (too_long_) return {};
   }
   if (count == 0 && type.unit().is_c() && type.flag(DW_AT_prototyped)) parameters = "void";
   return spell(type_of(type), inner + "(" + parameters + ")", depth + 1);
@@ -256,7 +266,8 @@ std::string Types::spell_array(const Die& type, const std::string& inner, int de
     auto count = child.number(DW_AT_count), last = child.number(DW_AT_upper_bound);
     if (!count && last) count = *last + 1;
     sizes += count ? "[" + std::to_string(*count) + "]" : "[]";
-    if (sizes.size() > kMaxName) return {};
+    too_long_ |= sizes.size() > kMaxName;
+    if (too_long_) return {};
   }
   return spell(type_of(type), sizes, depth + 1);
 }

@@ -44,8 +44,8 @@ struct TypeInfo {
 class Types {
  public:
   /// No DIE is void.
-  const TypeInfo& of(const Die& type);
-  /// "const char *", "ns::Widget<int> &"; empty when it is too deeply nested.
+  const TypeInfo& of(const Die& type) { return of(type, 0); }
+  /// "const char *", "ns::Widget<int> &"; empty when it is nested too deeply or too long.
   const std::string& name(const Die& type);
   /// The enumerators of a DW_TAG_enumeration_type.
   struct Enumerator {
@@ -59,12 +59,15 @@ class Types {
   const Enumeration& enumeration(const Die& type);
 
  private:
+  const TypeInfo& of(const Die& type, int depth);
   std::string scope_of(const Die& die);
   std::string spell(const Die& type, const std::string& inner, int depth);
   std::string spell_function(const Die& type, const std::string& inner, int depth);
   std::string spell_array(const Die& type, const std::string& inner, int depth);
   void forget_if_many();
 
+  int spelled_ = 0;  ///< types in the name that is being made
+  bool too_long_ = false;
   std::unordered_map<const std::byte*, TypeInfo> infos_;
   std::unordered_map<const std::byte*, std::string> names_;
   std::unordered_map<const std::byte*, Enumeration> enumerations_;

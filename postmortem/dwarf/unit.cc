@@ -2,13 +2,18 @@
 
 #include <dwarf.h>
 
+#include <algorithm>
+
 #include "postmortem/dwarf/dwarf_file.h"
 #include "postmortem/dwarf/range_lists.h"
 
 namespace inquest::dwarf {
 namespace {
 
-constexpr int kMaxOrigins = 32;  // origin of an origin ...: three occur; a cycle must end
+// What of the DIE of a unit is a path or a producer with all its flags. Every unit may refer to one string.
+constexpr uint64_t kMaxRootText = 16 * 1024;
+constexpr uint64_t kMaxRanges = 1 << 20;  // of one DIE; a unit of LTO has some 100,000
+constexpr int kMaxOrigins = 32;           // origin of an origin ...: three occur; a cycle must end
 
 bool is_address_index(uint16_t form) {
   return form == DW_FORM_addrx || form == DW_FORM_GNU_addr_index || (form >= DW_FORM_addrx1 && form <= DW_FORM_addrx4);
@@ -101,11 +106,23 @@ std::optional<std::pair<Attribute, Die>> Die::inherited(uint16_t name) const {
 }
 
 std::vector<AddressRange> Die::ranges() const {
+  RangeBudget budget{kMaxRanges};
+  return ranges(budget);
+}
+
+std::vector<AddressRange> Die::ranges(RangeBudget& budget) const {
   CodeAttributes code;
   for_each_attribute([&](const Attribute& attribute) { return code.take(attribute), true; });
   std::vector<AddressRange> ranges;
-  unit_->ranges(code, &ranges);
+  unit_->ranges(code, budget, &ranges);
   return ranges;
+}
+
+std::optional<AddressRange> Die::first_range() const {
+  constexpr uint64_t kFirstFew = 64;  // some may be of code that the linker left out
+  RangeBudget budget{kFirstFew, true};
+  auto found = ranges(budget);
+  return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
 uint64_t Die::attributes_end() const {
@@ -168,7 +185,7 @@ std::unique_ptr<Unit> Unit::parse(const DwarfFile& file, SectionId id, Bytes sec
     unit->header_dwo_id_ = reader.u64();
   }
   unit->first_die_ = reader.offset();
-  if (!reader.ok() || (sizes.address != 4 && sizes.address != 8) || unit->first_die_ > unit->end_) return nullptr;
+  if (!reader.ok() || (sizes.address != 4 && sizes.address != 8) || unit->first_die_ >= unit->end_) return nullptr;
   return unit;
 }
 
@@ -203,12 +220,12 @@ void Unit::read_root() const {
   Bytes whole = section_.first(end_);
   ByteReader reader(whole, first_die_);
   uint64_t code = reader.uleb();
-  auto table = AbbreviationTable::parse_until(file_.sections().get(SectionId::kAbbrev),
-                                              contributions_.abbrev + abbrev_offset_, sizes_, code);
-  const Abbreviation* shape = reader.ok() && code ? table.find(code) : nullptr;
+  if (!reader.ok() || code == 0) return;
+  auto table = file_.abbreviations_until(contributions_.abbrev + abbrev_offset_, sizes_, code);
+  const Abbreviation* shape = table->find(code);
   if (!shape) return;
   std::vector<Attribute> attributes;
-  for (const AttributeSpec& spec : table.specs(*shape)) {
+  for (const AttributeSpec& spec : table->specs(*shape)) {
     Attribute attribute;
     if (!read_attribute(reader, spec, sizes_, &attribute)) break;
     attributes.push_back(attribute);
@@ -232,11 +249,11 @@ void Unit::read_root() const {
   }
   for (const Attribute& attribute : attributes) {
     switch (attribute.name) {
-      case DW_AT_name: root.name = text(attribute, root); break;
-      case DW_AT_comp_dir: root.comp_dir = text(attribute, root); break;
-      case DW_AT_producer: root.producer = text(attribute, root); break;
+      case DW_AT_name: root.name = text(attribute, root, kMaxRootText); break;
+      case DW_AT_comp_dir: root.comp_dir = text(attribute, root, kMaxRootText); break;
+      case DW_AT_producer: root.producer = text(attribute, root, kMaxRootText); break;
       case DW_AT_dwo_name:
-      case DW_AT_GNU_dwo_name: root.dwo_name = text(attribute, root); break;
+      case DW_AT_GNU_dwo_name: root.dwo_name = text(attribute, root, kMaxRootText); break;
       case DW_AT_low_pc: root.low_pc = address(attribute, root); break;
       case DW_AT_high_pc:
         root.high_pc = is_address(attribute.form) ? address(attribute, root) : attribute.value;
@@ -248,30 +265,30 @@ void Unit::read_root() const {
   root_ = root;
 }
 
-std::string_view Unit::text(const Attribute& attribute) const { return text(attribute, root()); }
+std::string_view Unit::text(const Attribute& attribute) const { return text(attribute, root(), kMaxString); }
 
-std::string_view Unit::text(const Attribute& attribute, const UnitRoot& root) const {
+std::string_view Unit::text(const Attribute& attribute, const UnitRoot& root, uint64_t limit) const {
   const DebugSections& sections = file_.sections();
   switch (attribute.form) {
     case DW_FORM_string:
       return {reinterpret_cast<const char*>(attribute.data),
-              static_cast<size_t>(std::min<uint64_t>(attribute.value, kMaxString))};
-    case DW_FORM_strp: return string_at(sections.get(SectionId::kStr), attribute.value);
-    case DW_FORM_line_strp: return string_at(sections.get(SectionId::kLineStr), attribute.value);
+              static_cast<size_t>(std::min<uint64_t>(attribute.value, limit))};
+    case DW_FORM_strp: return string_at(sections.get(SectionId::kStr), attribute.value, limit);
+    case DW_FORM_line_strp: return string_at(sections.get(SectionId::kLineStr), attribute.value, limit);
     case DW_FORM_GNU_strp_alt:
     case DW_FORM_strp_sup:
-      return file_.alternate() ? string_at(file_.alternate()->sections().get(SectionId::kStr), attribute.value)
+      return file_.alternate() ? string_at(file_.alternate()->sections().get(SectionId::kStr), attribute.value, limit)
                                : std::string_view();
-    default: return is_text_index(attribute.form) ? indexed_text(attribute.value, root) : std::string_view();
+    default: return is_text_index(attribute.form) ? indexed_text(attribute.value, root, limit) : std::string_view();
   }
 }
 
-std::string_view Unit::indexed_text(uint64_t index, const UnitRoot& root) const {
+std::string_view Unit::indexed_text(uint64_t index, const UnitRoot& root, uint64_t limit) const {
   Bytes offsets = file_.sections().get(SectionId::kStrOffsets);
   if (index > offsets.size()) return {};
   ByteReader reader(offsets, std::min<uint64_t>(root.str_offsets_base, offsets.size()) + index * sizes_.offset);
   uint64_t offset = reader.sized(sizes_.offset);
-  return reader.ok() ? string_at(file_.sections().get(SectionId::kStr), offset) : std::string_view();
+  return reader.ok() ? string_at(file_.sections().get(SectionId::kStr), offset, limit) : std::string_view();
 }
 
 std::optional<uint64_t> Unit::address(const Attribute& attribute) const { return address(attribute, root()); }
@@ -323,16 +340,17 @@ Die Unit::reference(const Attribute& attribute) const {
   return unit ? Die(unit, offset) : Die();
 }
 
-std::vector<AddressRange> Unit::range_list(const Attribute& attribute) const {
-  std::vector<AddressRange> ranges = read_range_list(*this, attribute);
+std::vector<AddressRange> Unit::range_list(const Attribute& attribute, RangeBudget& budget) const {
+  std::vector<AddressRange> ranges = read_range_list(*this, attribute, budget);
+  if (budget.exhausted && !budget.is_sample) file_.add_damage("its range lists overlap, some are not read");
   std::erase_if(ranges, [](const AddressRange& range) { return range.high <= range.low || is_tombstone(range.low); });
   return ranges;
 }
 
-void Unit::ranges(const CodeAttributes& code, std::vector<AddressRange>* out) const {
+void Unit::ranges(const CodeAttributes& code, RangeBudget& budget, std::vector<AddressRange>* out) const {
   out->clear();
   if (code.list) {
-    *out = range_list(*code.list);
+    *out = range_list(*code.list, budget);
     return;
   }
   if (!code.low || !code.high) return;
@@ -342,9 +360,24 @@ void Unit::ranges(const CodeAttributes& code, std::vector<AddressRange>* out) co
   if (begin && end && *end > *begin && !is_tombstone(*begin)) out->push_back({*begin, *end});
 }
 
+// Of the DIEs of real units, each of ten bytes and more, few have lists, of mostly two to ten entries, and few share
+// one. An entry of .debug_ranges has 8 bytes or 16, of .debug_rnglists mostly 3 or more.
+RangeBudget Unit::range_budget() const {
+  constexpr uint64_t kPerByte = 16, kSmall = 1024;
+  const Unit& home = skeleton_ ? *skeleton_ : *this;
+  uint64_t entries =
+      home.file_.sections().get(SectionId::kRanges).size() / 4 + file_.sections().get(SectionId::kRnglists).size();
+  return {std::min((end_ - offset_) * kPerByte, entries) + kSmall};
+}
+
 std::vector<AddressRange> Unit::root_ranges() const {
+  RangeBudget budget{kMaxRanges};
+  return root_ranges(budget);
+}
+
+std::vector<AddressRange> Unit::root_ranges(RangeBudget& budget) const {
   const UnitRoot& unit = root();
-  if (unit.ranges) return range_list(*unit.ranges);
+  if (unit.ranges) return range_list(*unit.ranges, budget);
   if (unit.low_pc && unit.high_pc && *unit.high_pc > *unit.low_pc && !is_tombstone(*unit.low_pc))
     return {{*unit.low_pc, *unit.high_pc}};
   return {};

@@ -27,6 +27,30 @@ struct AddressRange {
   uint64_t low = 0, high = 0;
 };
 
+/// How many entries of range lists may be read to answer one question. Compilers give every DIE a list of its own; a
+/// hostile file can have a million DIEs refer to one list, or to lists that share their ends.
+struct RangeBudget {
+  static constexpr uint64_t kAlways = 16;  ///< of each list, for the rest of the file to be answered all the same
+
+  uint64_t left;
+  bool is_sample = false;  ///< the first few are all that is wanted
+  uint64_t left_of_list = kAlways;
+  bool exhausted = false;
+
+  void begin_list() {
+    left_of_list = kAlways;
+    exhausted = false;
+  }
+  bool spend() {
+    if (left == 0 && left_of_list == 0) exhausted = true;
+    if (left > 0)
+      --left;
+    else if (left_of_list > 0)
+      --left_of_list;
+    return !exhausted;
+  }
+};
+
 /// The attributes that say where the code of a DIE is.
 struct CodeAttributes {
   std::optional<Attribute> low, high, list;
@@ -64,6 +88,9 @@ class Die {
 
   /// Code ranges from DW_AT_low_pc/high_pc or DW_AT_ranges, as `Unit::ranges` has them.
   std::vector<AddressRange> ranges() const;
+  std::vector<AddressRange> ranges(RangeBudget& budget) const;
+  /// The first of them.
+  std::optional<AddressRange> first_range() const;
 
   Die first_child() const;
   Die next_sibling() const;
@@ -100,8 +127,8 @@ struct Contributions {
 
 class Unit {
  public:
-  /// Reads the header at `offset` of `section`. Null when it is damaged or of an unknown version; `next` is then 0 when
-  /// nothing behind it can be read either.
+  /// Reads the header at `offset` of `section`. Null when it is damaged, of an unknown version, or has no DIEs; `next`
+  /// is then 0 when nothing behind it can be read either.
   static std::unique_ptr<Unit> parse(const DwarfFile& file, SectionId id, Bytes section, uint64_t offset,
                                      uint64_t* next);
 
@@ -127,10 +154,13 @@ class Unit {
   std::optional<uint64_t> indexed_address(uint64_t index) const;
   Die reference(const Attribute& attribute) const;
   /// Into `out`, which is cleared, without those at address 0, which a linker left behind.
-  void ranges(const CodeAttributes& code, std::vector<AddressRange>* out) const;
+  void ranges(const CodeAttributes& code, RangeBudget& budget, std::vector<AddressRange>* out) const;
   /// The ranges of DW_AT_ranges.
-  std::vector<AddressRange> range_list(const Attribute& attribute) const;
+  std::vector<AddressRange> range_list(const Attribute& attribute, RangeBudget& budget) const;
+  std::vector<AddressRange> root_ranges(RangeBudget& budget) const;
   std::vector<AddressRange> root_ranges() const;
+  /// For going through all DIEs of the unit once, or all below one of them.
+  RangeBudget range_budget() const;
   bool is_c() const;
 
   /// For a unit of a .dwo or .dwp file: the skeleton it belongs to.
@@ -143,8 +173,8 @@ class Unit {
   Unit(const DwarfFile& file, SectionId id, Bytes section) : file_(file), section_id_(id), section_(section) {}
   void read_root() const;
   void default_bases(UnitRoot& root) const;
-  std::string_view indexed_text(uint64_t index, const UnitRoot& root) const;
-  std::string_view text(const Attribute& attribute, const UnitRoot& root) const;
+  std::string_view indexed_text(uint64_t index, const UnitRoot& root, uint64_t limit) const;
+  std::string_view text(const Attribute& attribute, const UnitRoot& root, uint64_t limit) const;
   std::optional<uint64_t> address(const Attribute& attribute, const UnitRoot& root) const;
   const UnitRoot& address_root(const UnitRoot& own) const;
 

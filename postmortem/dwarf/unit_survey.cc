@@ -16,6 +16,7 @@ constexpr size_t kMaxUnits = 20'000;
 constexpr size_t kMaxDeclarations = 20'000;  // of one unit; compilers make some hundred
 constexpr size_t kMaxAttributes = 4096;      // of one DIE
 constexpr size_t kMaxText = 16'384;          // a producer with all flags of a long command line
+constexpr size_t kMaxTexts = 64 << 20;       // of all units
 // Of a compressed .debug_info: a fifth of a second of unpacking.
 constexpr uint64_t kMaxUnpackedInfo = 64 << 20;
 // A first DIE has a dozen attributes; its strings may be inline.
@@ -92,15 +93,6 @@ struct UnitReader::Header {
   std::optional<uint64_t> dwo_id;
 };
 
-struct UnitReader::Declaration {
-  struct Attribute {
-    uint64_t name = 0, form = 0, constant = 0;
-  };
-  uint64_t tag = 0;
-  std::vector<Attribute> attributes;
-  bool table_describes_types = false;
-};
-
 /// Where a string attribute has its text.
 struct UnitReader::Text {
   uint64_t form = 0;
@@ -171,11 +163,15 @@ std::optional<UnitSummary> UnitReader::unit_at(uint64_t offset, const UnitBases&
   return summarise(*header, bases);
 }
 
-UnitReader::Declaration UnitReader::declaration_of(const Header& header, const UnitBases& bases, uint64_t code) {
-  Declaration found;
+const UnitReader::Declaration& UnitReader::declaration_of(const Header& header, const UnitBases& bases, uint64_t code) {
   uint64_t begin = header.abbreviations + bases.abbreviations;
-  constexpr uint64_t kLongestTable = 1 << 20;
-  Cursor cursor(abbreviations_.up_to(begin + kLongestTable), begin);
+  auto [known, is_new] = declarations_.try_emplace({begin, code});
+  Declaration& found = known->second;
+  if (!is_new) return found;
+  // Tables do not overlap, so what is read more than a few times over is a file made to take for ever.
+  constexpr uint64_t kLongestTable = 1 << 20, kAlways = 4096, kTimesRead = 8;
+  bool enough = table_bytes_ > abbreviations_.size() * kTimesRead + kLongestTable;
+  Cursor cursor(abbreviations_.up_to(begin + (enough ? kAlways : kLongestTable)), begin);
   for (size_t count = 0; count < kMaxDeclarations; ++count) {
     uint64_t number = cursor.uleb();
     if (number == 0 || !cursor.ok()) break;
@@ -193,6 +189,7 @@ UnitReader::Declaration UnitReader::declaration_of(const Header& header, const U
       found.table_describes_types |= tag == DW_TAG_subprogram && attribute.name == DW_AT_type;
     }
   }
+  table_bytes_ += cursor.at() - std::min(begin, cursor.at());
   return found;
 }
 
@@ -266,7 +263,7 @@ UnitSummary UnitReader::summarise(const Header& header, const UnitBases& bases) 
   unit.partial = header.type == DW_UT_partial;
   Cursor cursor(info_.up_to(std::min(header.next, header.die + kFirstDie)), header.die);
   uint64_t code = cursor.uleb();
-  Declaration declaration = declaration_of(header, bases, code);
+  const Declaration& declaration = declaration_of(header, bases, code);
   unit.partial |= declaration.tag == DW_TAG_partial_unit;
   unit.describes_types = declaration.table_describes_types;
   std::optional<uint64_t> string_base;
@@ -295,7 +292,11 @@ UnitSummary UnitReader::summarise(const Header& header, const UnitBases& bases) 
       default: break;
     }
   }
-  for (auto& [into, where] : texts) *into = text(header, bases, where, string_base);
+  for (auto& [into, where] : texts) {
+    if (texts_bytes_ > kMaxTexts) break;
+    *into = text(header, bases, where, string_base);
+    texts_bytes_ += into->size();
+  }
   return unit;
 }
 

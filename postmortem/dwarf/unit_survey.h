@@ -12,8 +12,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "postmortem/dwarf/section_prefix.h"
@@ -58,16 +60,28 @@ class UnitReader {
 
  private:
   struct Header;
-  struct Declaration;
   struct Text;
+  /// The shape of a first DIE.
+  struct Declaration {
+    struct Attribute {
+      uint64_t name = 0, form = 0, constant = 0;
+    };
+    uint64_t tag = 0;
+    std::vector<Attribute> attributes;
+    bool table_describes_types = false;
+  };
 
   std::optional<Header> header_at(uint64_t offset);
   UnitSummary summarise(const Header& header, const UnitBases& bases);
-  Declaration declaration_of(const Header& header, const UnitBases& bases, uint64_t code);
+  const Declaration& declaration_of(const Header& header, const UnitBases& bases, uint64_t code);
   std::string text(const Header& header, const UnitBases& bases, const Text& where, std::optional<uint64_t> base);
 
   SectionPrefix info_, abbreviations_, strings_, line_strings_, string_offsets_, alternate_strings_;
   bool split_;
+  /// By offset of the table and code: units share tables.
+  std::map<std::pair<uint64_t, uint64_t>, Declaration> declarations_;
+  uint64_t table_bytes_ = 0;  ///< of abbreviation tables, read so far
+  size_t texts_bytes_ = 0;    ///< of names, folders and producers, kept so far
 };
 
 /// DW_AT_language in words ("C++14"); empty for 0.

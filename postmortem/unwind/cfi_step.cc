@@ -127,6 +127,10 @@ CfiOutcome step_by_cfi(const CodeMap& code, const Frame& frame) {
     return outcome;
   }
   outcome.described = true;
+  if (!code.may_execute(fde->cie.instructions.size() + fde->instructions.size())) {
+    outcome.problem = "too much call frame information for " + place_text(code, frame.pc);
+    return outcome;
+  }
   auto row = row_at(*fde, module->module().link_time(lookup));
   uint64_t return_register = fde->cie.return_register;
   if (!row || return_register >= Registers::kCount) {

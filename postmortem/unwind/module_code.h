@@ -66,9 +66,15 @@ class CodeMap {
   std::optional<Address> stub_target(Address address) const;
 
   const MemoryReader& memory() const { return memory_; }
+  /// Whether `bytes` more of call frame instructions may be executed: entries have some dozen bytes, and of a hostile
+  /// file with one of a megabyte a deep recursion would execute gigabytes.
+  bool may_execute(uint64_t bytes) const { return (executed_ += bytes) < kMaxExecuted; }
 
  private:
+  static constexpr uint64_t kMaxExecuted = uint64_t{1} << 30;
+
   const MemoryReader& memory_;
+  mutable uint64_t executed_ = 0;  ///< bytes of call frame instructions, of all threads
   DebugFileOf debug_file_of_;
   std::vector<std::unique_ptr<ModuleCode>> modules_;  ///< by start
   mutable const MemoryRegion* last_region_ = nullptr;
