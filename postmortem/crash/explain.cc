@@ -27,10 +27,25 @@ constexpr size_t kMaxHandlers = 4;  // one in another is rare
 constexpr uint64_t kErrorCode = 192, kTrapNumber = 200, kFaultAddress = 216;
 constexpr uint64_t kPageFault = 14, kWasPresent = 1;
 
+// Where a handler wanted no siginfo, whatever the stack held before lies in its place. A true one was copied as 48
+// bytes and filled up with zeros (kernel/signal.c, copy_siginfo_to_user, SI_EXPANSION_SIZE), with zeros as padding,
+// too.
+bool is_siginfo(const MemoryReader& memory, Address at, int number, int code) {
+  constexpr uint64_t kError = 4, kPadding = 12, kExpansion = 48, kSize = 128;
+  auto error = memory.read_value<int32_t>(at + kError), padding = memory.read_value<int32_t>(at + kPadding);
+  if (!padding || *padding != 0 || !error || (*error != 0 && number != kSigSys)) return false;
+  auto rest = memory.view(at + kExpansion, kSize - kExpansion);
+  if (rest.size() < kSize - kExpansion) return false;
+  if (std::ranges::any_of(rest, [](std::byte byte) { return byte != std::byte{0}; })) return false;
+  constexpr int kLowest = -60;  // SI_ASYNCNL
+  return (is_sent(code) && code >= kLowest) || code == kFromKernel || !code_words(number, code).empty();
+}
+
 std::optional<SignalFacts> read_siginfo(const MemoryReader& memory, Address at) {
   auto number = memory.read_value<int32_t>(at);
   auto code = memory.read_value<int32_t>(at + 8);
   if (!number || !code || *number <= 0 || *number > kHighestSignal) return std::nullopt;
+  if (!is_siginfo(memory, at, *number, *code)) return std::nullopt;
   SignalFacts facts;
   facts.number = *number;
   facts.code = *code;

@@ -117,7 +117,8 @@ class Walk {
     if (!frame.registers.knows(Registers::kRsp) || !step.caller.knows(Registers::kRsp)) return false;
     Address from = frame.registers.values.sp(), to = step.caller.values.sp();
     // Equal where a function has taken its return address off the stack (glibc's vfork): only the innermost can.
-    if (to > from || (to == from && frame.exact_pc)) return true;
+    bool innermost = frame.exact_pc && step.found_by == FoundBy::kCfi;
+    if (to > from || (to == from && innermost)) return true;
     const MemoryRegion* region = code_.memory().region_of(from);
     bool other_stack = region == nullptr || !region->contains(to);
     return (other_stack || step.signal_frame) && ++stack_changes_ <= kMaxStackChanges;
