@@ -118,6 +118,7 @@ class V8BtBody : public ReportBody {
       json.begin_rows("frames");
       for (size_t i = 0; i < shown(stack) && json.ok(); ++i) write_frame(json, stack, i);
       json.end_array();
+      if (shown(stack) < stack.frames.size()) json.field("more_frames", stack.frames.size() - shown(stack));
       json.end_object();
     }
     json.end_array();
@@ -148,23 +149,36 @@ class V8BtBody : public ReportBody {
   std::string v8_text(const V8Frame& frame) const {
     switch (frame.kind) {
       case V8FrameKind::kEntry: return "<entry>";
-      case V8FrameKind::kExit: return "<exit>";
+      case V8FrameKind::kExit: return frame.function_word == 0 ? "<exit>" : "<exit> " + call_text(frame);
       case V8FrameKind::kWasm: return "<wasm>";
       case V8FrameKind::kRegExp: return "<regexp>";
       case V8FrameKind::kInternal: return "<internal code>";
-      case V8FrameKind::kBuiltin: return "<builtin> " + escape_text(frame.function);
+      case V8FrameKind::kBuiltin: return "<builtin> " + call_text(frame);
       case V8FrameKind::kJs: break;
     }
-    std::string text = frame.function.empty() ? "(anonymous)" : escape_text(frame.function);
-    text += "(";
-    if (frame.receiver) text += "this=" + escape_text(runtime_.describe(*frame.receiver));
-    for (uint64_t argument : frame.arguments) text += ", " + escape_text(runtime_.describe(argument));
-    text += frame.script.empty() ? ") at (no script)" : ") at " + escape_text(frame.script);
+    std::string text = call_text(frame);
+    text += frame.script.empty() ? " at (no script)" : " at " + escape_text(frame.script);
     if (frame.line != 0) text += fmt::format(":{}:{}", frame.line, frame.column);
     if (frame.function_word != 0) text += fmt::format(" fn={:#018x}", frame.function_word);
     if (frame.inlined) text += " [inlined]";
-    if (verbose_) text += fmt::format(" [{}]", tier_name(frame.tier));
+    if (verbose_ && frame.tier != Tier::kNone) text += fmt::format(" [{}]", tier_name(frame.tier));
+    if (!frame.remark.empty()) text += " (" + frame.remark + ")";
     return text;
+  }
+
+  /// "fn(this=..., 1, 2)"; stubs of V8's own have no parentheses, values that optimised code does not keep are said to
+  /// be so.
+  std::string call_text(const V8Frame& frame) const {
+    std::string text = frame.function.empty() ? "(anonymous)" : escape_text(frame.function);
+    if (frame.kind != V8FrameKind::kJs && frame.function_word == 0) return text;
+    std::string inside;
+    if (frame.receiver) inside = "this=" + escape_text(runtime_.describe(*frame.receiver));
+    if (frame.inlined && !frame.receiver) inside = "<optimized out>";
+    for (uint64_t argument : frame.arguments) inside += ", " + escape_text(runtime_.describe(argument));
+    if (frame.argument_count > frame.arguments.size()) {
+      inside += fmt::format(", and {} more", frame.argument_count - frame.arguments.size());
+    }
+    return text + "(" + inside + ")";
   }
 
   void write_frame(JsonWriter& json, const MergedStack& stack, size_t index) const {
@@ -187,6 +201,8 @@ class V8BtBody : public ReportBody {
       if (frame.v8.column != 0) json.field("column", frame.v8.column);
       json.field("inlined", frame.v8.inlined);
       json.field_if_known("tier", tier_name(frame.v8.tier));
+      if (frame.v8.function_word != 0) json.field("function_address", Address(frame.v8.function_word));
+      json.field_if_known("remark", frame.v8.remark);
       if (frame.v8.receiver) json.field("this", runtime_.describe(*frame.v8.receiver));
       if (!frame.v8.arguments.empty()) {
         json.begin_array("args");

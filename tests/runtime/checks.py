@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -219,27 +220,134 @@ def check_plugin(context: Context, case: str) -> list[str]:
 def check_jsstack(context: Context, case: str) -> list[str]:
     """JavaScript frames against the Error.stack that the program took on the line on which it died."""
     directory = context.make(case)
-    truth = [frame for frame in truth_of(directory)["frames"] if frame["line"] is not None]
-    inquest = context.open(directory)
-    thread = inquest.json("v8", "bt")["threads"][0]
-    found = [frame for frame in thread["frames"] if frame["kind"] == "js"]
-    failures = []
-    if len(truth) < 10:
-        failures.append(f"the program saw only {len(truth)} frames of its own")
+    truth = truth_of(directory)
+    thread = context.open(directory).json("v8", "bt")["threads"][0]
+    found = [frame for frame in thread["frames"] if _is_in_error_stack(frame)]
+    failures = compare_stacks([_shown_like_error_stack(frame) for frame in found],
+                              [frame["shown"] for frame in truth["frames"]])
+    if len(truth["frames"]) < 10:
+        failures.append(f"the program saw only {len(truth['frames'])} frames of its own")
     if not thread["complete"]:
         failures.append(f"the stack ends early: {thread.get('stop_reason')}")
-    for i in range(max(len(truth), len(found))):
-        # The innermost frame stands at another call of the same line.
-        keys = ("function", "file", "line") if i == 0 else ("function", "file", "line", "column")
-        expected = [truth[i].get(key) or "" for key in keys] if i < len(truth) else None
-        got = [found[i].get(key, "") for key in keys] if i < len(found) else None
-        if expected != got:
-            failures.append(f"frame {i}: {got}, Error.stack has {expected}")
     tiers = sorted({frame.get("tier", "") for frame in found})
     inlined = sum(frame["inlined"] for frame in found)
-    context.say(f"{len(truth)} frames in Error.stack, {len(found)} found; tiers {' '.join(tiers)}, {inlined} inlined")
-    if inlined < 2:
+    context.say(f"{len(truth['frames'])} frames in Error.stack, {len(found)} found; tiers {' '.join(tiers)}, {inlined} inlined")
+    for function, tier in truth.get("tiers", {}).items():
+        if not any(frame["function"] == function and frame.get("tier") == tier for frame in found):
+            failures.append(f"V8 said that {function} runs as {tier} code; the tiers found are {tiers}")
+    if case == "jsstack" and inlined < 2:
         failures.append(f"{inlined} inlined frames, the program has two levels of them")
+    return failures
+
+
+def _is_in_error_stack(frame: dict) -> bool:
+    """JavaScript and the builtins that are functions of JavaScript; not the stubs of V8, nor functions of Node.js in C++."""
+    return frame["kind"] == "js" or (frame["kind"] == "builtin" and "function_address" in frame)
+
+
+def _shown_like_error_stack(frame: dict) -> str:
+    place = ":".join(str(frame[key]) for key in ("file", "line", "column") if key in frame) or "<anonymous>"
+    return f"{frame['function']} ({place})" if frame["function"] else place
+
+
+def compare_stacks(found: list[str], truth: list[str]) -> list[str]:
+    """Line by line. The innermost frame stands at another call of the same line: its column differs."""
+    def without_column(line: str) -> str:
+        return re.sub(r":\d+(\)?)$", r"\1", line)
+
+    failures = []
+    for i in range(max(len(truth), len(found))):
+        expected, got = (lines[i] if i < len(lines) else None for lines in (truth, found))
+        if i == 0 and expected and got:
+            expected, got = without_column(expected), without_column(got)
+        if expected != got:
+            failures.append(f"frame {i}: {got!r}, Error.stack has {expected!r}")
+    return failures
+
+
+DEATHS = (("native",), ("uncaught",), ("memory",), ("deep", "10000"), ("overflow",), ("worker",))
+OVERFLOW_FRAMES = 5000  # at least; how many fit depends on their size
+
+
+def check_jsdeath(context: Context, case: str) -> list[str]:
+    """Deaths inside C++ below JavaScript, against the Error.stack of the function that was about to die."""
+    failures = []
+    for arguments in DEATHS:
+        directory = context.make(case, *arguments)
+        truth, inquest = truth_of(directory), context.open(directory)
+        threads = inquest.json("v8", "bt", "--all")["threads"]
+        thread = next(thread for thread in threads if thread["selected"])
+        found = [frame for frame in thread["frames"] if _is_in_error_stack(frame)]
+        if truth.get("from"):  # V8 may have been in a builtin that the function had called
+            while found and found[0]["kind"] == "builtin":
+                del found[0]
+        shown = [_shown_like_error_stack(frame) for frame in found]
+        wrong = []
+        if repeated := truth.get("repeated"):
+            repetitions = 0
+            while repetitions < len(shown) and shown[repetitions].startswith(repeated + " ("):
+                repetitions += 1
+            if repetitions < OVERFLOW_FRAMES or len(set(shown[1:repetitions])) != 1:
+                wrong.append(f"{repetitions} frames of {repeated}, at {len(set(shown[:repetitions]))} places")
+            del shown[:repetitions]
+        wrong += compare_stacks(shown, [frame["shown"] for frame in truth["frames"]])
+        if not thread["complete"]:
+            wrong.append(f"the stack ends early: {thread.get('stop_reason')}")
+        if truth.get("top") and not any(frame.get("function") == truth["top"] for frame in thread["frames"][:4]):
+            wrong.append(f"{truth['top']} is not on top: {[frame.get('function') for frame in thread['frames'][:4]]}")
+        if arguments[0] == "worker":
+            main = min(threads, key=lambda thread: thread["tid"])
+            if main["selected"] or not main["complete"] or any(frame["kind"] == "js" for frame in main["frames"]):
+                wrong.append("the idle main thread is not shown as one without JavaScript")
+        wrong += _compare_native_frames(thread, inquest.json("bt")["threads"][0])
+        context.say(f"{arguments[0]}: {len(found)} frames of JavaScript, {len(thread['frames'])} in all")
+        failures += [f"{arguments[0]}: {line}" for line in wrong[:8]]
+    return failures
+
+
+def _compare_native_frames(merged: dict, native: dict) -> list[str]:
+    """The native frames of `v8 bt` are those of `bt`, in its order."""
+    def key(frame: dict) -> tuple:
+        return frame["pc"], frame.get("function"), frame["inlined"]
+
+    wanted = [key(frame) for frame in merged["frames"] if frame["kind"] == "native"]
+    there = iter(key(frame) for frame in native["frames"])
+    missing = [frame for frame in wanted if frame not in there]
+    return [f"`bt` lacks {missing[0]}, or has it elsewhere"] if missing else []
+
+
+SPINS = (("loop", 0), ("loop", 1), ("regexp", 0))
+
+
+def check_jsspin(context: Context, case: str) -> list[str]:
+    """Killed at a random moment of a loop in compiled code, or of a regular expression: the function that spins is where
+    the program said, what it calls is the little that it can call, and everything below is as in Error.stack."""
+    failures = []
+    for mode, instance in SPINS:
+        directory = context.make(case, mode, instance=instance)
+        truth = truth_of(directory)
+        thread = context.open(directory).json("v8", "bt")["threads"][0]
+        found = [frame for frame in thread["frames"] if _is_in_error_stack(frame)]
+        above = []
+        while found and found[0]["function"] in truth["inner"]:
+            above.append(found.pop(0))
+        wrong = []
+        for frame in above:
+            lines = truth["inner"][frame["function"]]
+            if lines and not lines[0] <= frame.get("line", 0) <= lines[1]:
+                wrong.append(f"{frame['function']} at line {frame.get('line')}, which is not in {lines}")
+        expected = truth["frames"]
+        if not found or found[0]["function"] != expected[0]["shown"].split(" ")[0] or "line" not in found[0]:
+            wrong.append(f"the function that spins is not there: {_shown_like_error_stack(found[0]) if found else 'no frames'}")
+        elif not truth["lines"][0] <= found[0]["line"] <= truth["lines"][1]:
+            wrong.append(f"it spins at line {found[0]['line']}, which is not in {truth['lines']}")
+        wrong += compare_stacks(["first"] + [_shown_like_error_stack(frame) for frame in found[1:]],
+                                ["first"] + [frame["shown"] for frame in expected[1:]])
+        if not thread["complete"]:
+            wrong.append(f"the stack ends early: {thread.get('stop_reason')}")
+        context.say(f"{mode} {instance}: {' < '.join(frame['function'] for frame in above + found)}; "
+                    f"tiers {' '.join(sorted({frame.get('tier', '') for frame in above + found}))}")
+        failures += [f"{mode} {instance}: {line}" for line in wrong]
     return failures
 
 
@@ -264,6 +372,9 @@ CHECKS = {
     "dropped": check_dropped,
     "churn": check_churn,
     "jsstack": check_jsstack,
+    "jsnames": check_jsstack,
+    "jsdeath": check_jsdeath,
+    "jsspin": check_jsspin,
     "gc": check_gc,
     "plugin": lambda context, _: check_plugin(context, "gt"),
 }

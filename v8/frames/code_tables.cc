@@ -38,7 +38,7 @@ SourcePosition SourcePosition::from_raw(int64_t raw) {
 std::optional<SourcePosition> find_source_position(std::span<const std::byte> table, const V8Version& version,
                                                    int64_t offset) {
   Varints varints(table);
-  int64_t at = version < V8Version{8, 0} ? 0 : -1;
+  int64_t at = version < V8Version{8, 2} ? 0 : -1;
   int64_t position = 0;
   std::optional<SourcePosition> found;
   while (true) {
@@ -46,7 +46,7 @@ std::optional<SourcePosition> find_source_position(std::span<const std::byte> ta
     auto second = varints.next();
     if (!first || !second) return found;
     int64_t delta;
-    if (version >= V8Version{14, 2}) {
+    if (version >= V8Version{14, 0}) {
       delta = static_cast<int64_t>(*first >> 2);
     } else {
       delta = zigzag(*first);
@@ -71,32 +71,62 @@ std::optional<InliningPosition> inlining_position(std::span<const std::byte> tab
   return position;
 }
 
-std::optional<int64_t> baseline_bytecode_offset(std::span<const std::byte> table, std::span<const std::byte> bytecodes,
-                                                const BytecodeSizes& sizes, uint64_t pc_offset) {
-  Varints varints(table);
-  auto prologue = varints.next();
-  if (!prologue) return std::nullopt;
-  if (*prologue >= pc_offset) return -1;
-  uint64_t end = *prologue;
-  size_t at = 0;
-  while (at < bytecodes.size()) {
-    auto code = varints.next();
-    if (!code) return std::nullopt;
-    end += *code;
-    if (end >= pc_offset) return static_cast<int64_t>(at);
+namespace {
+
+/// Where each bytecode begins; nothing when a size is not known or the bytes end inside one.
+std::optional<std::vector<int64_t>> bytecode_starts(std::span<const std::byte> bytecodes, const BytecodeSizes& sizes) {
+  std::vector<int64_t> starts;
+  for (size_t at = 0; at < bytecodes.size();) {
+    starts.push_back(static_cast<int64_t>(at));
     // Wide, ExtraWide, DebugBreakWide, DebugBreakExtraWide come first of all bytecodes.
     auto bytecode = std::to_integer<size_t>(bytecodes[at]);
-    size_t scale = 0, size = 0;
+    size_t scale = 0, prefix = 0;
     if (bytecode < 4) {
       if (at + 1 >= bytecodes.size()) return std::nullopt;
       scale = 1 + (bytecode & 1);
-      size = 1;
+      prefix = 1;
       bytecode = std::to_integer<size_t>(bytecodes[at + 1]);
     }
     if (bytecode >= sizes.count()) return std::nullopt;
-    uint8_t operands = sizes.sizes[scale * sizes.count() + bytecode];
-    if (operands == 0) return std::nullopt;
-    at += size + operands;
+    uint8_t size = sizes.sizes[scale * sizes.count() + bytecode];
+    if (size == 0) return std::nullopt;
+    at += prefix + size;
+  }
+  return starts;
+}
+
+/// The format of 9.0: pairs for the bytecodes that call, how far the return address and how far the bytecode lies
+/// behind the one before.
+std::optional<int64_t> offset_from_pairs(std::span<const uint64_t> values, size_t length, uint64_t pc_offset) {
+  uint64_t end = 0, bytecode = 0;
+  std::optional<int64_t> found;
+  for (size_t i = 0; i + 1 < values.size(); i += 2) {
+    end += values[i];
+    bytecode += values[i + 1];
+    if (!found && end >= pc_offset) found = static_cast<int64_t>(bytecode);
+  }
+  return values.size() % 2 == 0 && bytecode < length ? found : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<int64_t> baseline_bytecode_offset(std::span<const std::byte> table, std::span<const std::byte> bytecodes,
+                                                const BytecodeSizes& sizes, const V8Version& version,
+                                                uint64_t pc_offset) {
+  Varints varints(table);
+  std::vector<uint64_t> values;
+  while (auto value = varints.next()) values.push_back(*value);
+  if (values.empty()) return std::nullopt;
+  auto starts = bytecode_starts(bytecodes, sizes);
+  if (!starts || values.size() != starts->size() + 1) {
+    if (version >= V8Version{9, 1}) return std::nullopt;
+    return offset_from_pairs(values, bytecodes.size(), pc_offset);
+  }
+  uint64_t end = values.front();
+  if (end >= pc_offset) return -1;
+  for (size_t i = 0; i < starts->size() && i + 1 < values.size(); ++i) {
+    end += values[i + 1];
+    if (end >= pc_offset) return (*starts)[i];
   }
   return std::nullopt;
 }

@@ -7,7 +7,7 @@
 // * Inlining positions (src/objects/code.h, InliningPosition): 16 bytes each, the SourcePosition of the call (i64) and
 //   the index of the inlined function in the literals (i32).
 // * Bytecode offset table of baseline code (src/baseline/bytecode-offset-iterator.h): LEB128 sizes of machine code, the
-//   first that of the prologue, then one per bytecode in order.
+//   first that of the prologue, then one per bytecode in order. In 9.0: pairs, for calls only.
 // All input comes from the dump: every decoder stops at the end of its bytes.
 #pragma once
 
@@ -47,7 +47,8 @@ struct BytecodeSizes {
 
 /// The bytecode whose code ends at or behind `pc_offset`; -1 in the prologue.
 std::optional<int64_t> baseline_bytecode_offset(std::span<const std::byte> table, std::span<const std::byte> bytecodes,
-                                                const BytecodeSizes& sizes, uint64_t pc_offset);
+                                                const BytecodeSizes& sizes, const V8Version& version,
+                                                uint64_t pc_offset);
 
 /// Offsets of the line terminators in `source`, and the length at the end, as Script::line_ends has them.
 std::vector<uint32_t> line_ends(std::u16string_view source);

@@ -7,14 +7,17 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "postmortem/model/unwinder.h"
+#include "v8/frames/call_site_names.h"
+#include "v8/frames/code_finder.h"
 #include "v8/frames/code_tables.h"
+#include "v8/frames/frame_offsets.h"
+#include "v8/frames/script_reader.h"
 #include "v8/frames/v8_frame.h"
 #include "v8/heap/heap.h"
 #include "v8/objects/object_reader.h"
@@ -31,54 +34,39 @@ class FrameReader : public FrameStepper {
   /// The functions of one physical frame that it owns, innermost first; at least one.
   std::vector<V8Frame> describe(const Frame& frame) const;
 
- private:
-  /// Numbers of this version (docs: v8/frames/frame_reader.cc).
-  struct Offsets {
-    int bytecode_array, bytecode_offset;  ///< slots of interpreted frames, from fp
-    uint16_t source_positions;            ///< in BytecodeArray
-    uint16_t script;                      ///< in SharedFunctionInfo
-    uint16_t deopt_data, positions;       ///< in Code
-    uint16_t flags;                       ///< in Code
-    uint8_t baseline, maglev, turbofan;   ///< CodeKind; 255: none
-    uint8_t literals, inlining;           ///< indexes in DeoptimizationData
-  };
-  /// A compiled function in code space.
-  struct CompiledCode {
-    uint64_t start = 0, end = 0;  ///< of the instructions
-    uint64_t code = 0;            ///< tagged Code object
-  };
-  struct ScriptLines {
-    std::string name;
-    std::vector<uint32_t> ends;
-    int32_t first_line = 0, first_column = 0;
-  };
+  const ScriptReader& scripts() const { return scripts_; }
 
-  static Offsets offsets_of(const V8Version& version);
-  std::string_view frame_type(uint64_t marker) const;
-  std::string builtin_at(Address pc) const;
-  std::string builtin_of(const Frame& frame) const;
-  const Page* code_page(Address pc) const;
-  std::optional<CompiledCode> compiled_at(Address pc) const;
-  const ScriptLines* lines_of(uint64_t script) const;
-  std::span<const std::byte> byte_array(uint64_t word) const;
-  uint64_t script_of(uint64_t shared) const;
+ private:
+  struct Arguments {
+    uint64_t count = 0;
+    std::optional<uint64_t> receiver;
+    std::vector<uint64_t> first;
+  };
+  static FrameOffsets offsets_for(const Heap& heap, std::map<int, std::string>& frame_types);
+  std::string_view frame_type(Address fp) const;
   uint64_t slot(Address fp, int64_t offset) const;
 
-  void name(V8Frame& frame, uint64_t shared) const;
-  void place(V8Frame& frame, uint64_t shared, int32_t script_offset) const;
-  void add_arguments(V8Frame& frame, Address fp) const;
-  V8Frame interpreted(Address fp, uint64_t shared, std::optional<int64_t> offset) const;
+  bool called_by_new(Address fp) const;
+  Arguments arguments_of(Address fp, uint64_t shared) const;
+  V8Frame typed(Address fp, const std::string& builtin) const;
+  bool builtin_exit(V8Frame& frame, Address fp) const;
+  bool is_api_function(uint64_t shared) const;
+  void place(V8Frame& frame, int64_t script_offset) const;
+  V8Frame interpreted(Address fp, std::optional<int64_t> bytecode_offset) const;
+  std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;
+  V8Frame baseline(const CompiledCode& code, Address fp, uint64_t bytecodes, uint64_t pc_offset) const;
   std::vector<V8Frame> optimized(const CompiledCode& code, uint64_t pc_offset, uint64_t shared, Tier tier) const;
-  std::optional<int64_t> baseline_offset(const CompiledCode& code, uint64_t bytecode_array, uint64_t pc_offset) const;
+  uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
   const Heap& heap_;
-  Offsets offsets_;
+  std::map<int, std::string> frame_types_;  ///< by number
+  FrameOffsets offsets_;
   mutable MapCache maps_;
   ObjectReader objects_;
+  ScriptReader scripts_;
+  CallSiteNames names_;
+  CodeFinder code_;
   BytecodeSizes bytecode_sizes_;
-  std::map<int, std::string> frame_types_;  ///< by number
-  mutable std::map<uint64_t, std::vector<CompiledCode>> code_of_pages_;
-  mutable std::map<uint64_t, std::unique_ptr<ScriptLines>> lines_;
 };
 
 }  // namespace inquest::v8

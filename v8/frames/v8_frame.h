@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace inquest::v8 {
@@ -14,14 +15,28 @@ enum class Tier : uint8_t { kNone, kIgnition, kSparkplug, kMaglev, kTurbofan };
 struct V8Frame {
   V8FrameKind kind = V8FrameKind::kInternal;
   Tier tier = Tier::kNone;
-  std::string function;  ///< of JavaScript, or the builtin's name; "" for anonymous functions
-  std::string script;
+  /// As Error.stack writes it ("Type.fn [as alias]", "new Type"), of code that only V8 knows the builtin's name; "" for
+  /// anonymous functions.
+  std::string function;
+  std::string script;   ///< as Error.stack writes it ("eval at f (/srv/app.js:1:2), <anonymous>")
   uint32_t line = 0;    ///< from 1; 0: unknown
   uint32_t column = 0;  ///< from 1
   bool inlined = false;
   uint64_t function_word = 0;        ///< tagged JSFunction (of the physical frame) or 0
+  uint64_t script_word = 0;          ///< tagged Script or 0
   std::optional<uint64_t> receiver;  ///< tagged; only where V8 keeps it
-  std::vector<uint64_t> arguments;
+  std::vector<uint64_t> arguments;   ///< tagged; the first ones
+  uint64_t argument_count = 0;       ///< of all
+  /// Why there is no line, or something else that is not as it should be; a phrase.
+  std::string remark;
+};
+
+/// What takes more reading: asked for one frame at a time.
+struct V8FrameDetails {
+  using Values = std::vector<std::pair<std::string, uint64_t>>;
+  std::string source_line;
+  Values registers;  ///< of interpreted and baseline code: r0, r1, ...
+  Values context;    ///< variables that closures share, by name; innermost scope first
 };
 
 }  // namespace inquest::v8

@@ -67,6 +67,10 @@ void resolve_map(Resolver& from, MapLayout& map) {
 void resolve_property(Resolver& from, PropertyLayout& property) {
   from.value(property.kind_mask, "prop_kind_mask");
   from.value(property.location_mask, "prop_location_mask");
+  uint32_t attributes_shift = 2;
+  from.value(attributes_shift, "prop_attributes_shift");
+  constexpr uint32_t kDontEnum = 2;  // in all versions
+  property.dont_enum_mask = kDontEnum << (attributes_shift & 31);
   from.value(property.representation_mask, "prop_representation_mask");
   from.value(property.representation_shift, "prop_representation_shift");
   from.value(property.representation_double, "prop_representation_double");

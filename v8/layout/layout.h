@@ -45,8 +45,9 @@ struct MapLayout {
 
 /// Encoding of PropertyDetails (src/objects/property-details.h), from v8dbg prop_*.
 struct PropertyLayout {
-  uint32_t kind_mask = 1;      ///< 0 data, 1 accessor
-  uint32_t location_mask = 2;  ///< 0 field, otherwise descriptor
+  uint32_t kind_mask = 1;         ///< 0 data, 1 accessor
+  uint32_t location_mask = 2;     ///< 0 field, otherwise descriptor
+  uint32_t dont_enum_mask = 0x8;  ///< DONT_ENUM of the attributes
   uint32_t representation_mask = 0x1c0;
   uint32_t representation_shift = 6;
   uint32_t representation_double = 2;

@@ -46,6 +46,7 @@ ObjectReader::Property ObjectReader::fast_property(uint64_t object, const MapInf
   uint64_t details_word = field(descriptors, entry + 8);
   uint32_t details = static_cast<uint32_t>(smi_value(details_word));
   property.accessor = (details & layout.kind_mask) != 0;
+  property.enumerable = (details & layout.dont_enum_mask) == 0;
   if ((details & layout.location_mask) != 0) {
     property.value = field(descriptors, entry + 16);
     return property;
@@ -90,8 +91,9 @@ void ObjectReader::for_each_dictionary_entry(uint64_t dictionary, bool global,
       if (key_map->category != Category::kString && key_map->category != Category::kSymbol) continue;
       property.key = key;
       property.value = field(dictionary, offset + 8);
-      property.accessor =
-          static_cast<uint32_t>(smi_value(field(dictionary, offset + 16))) & heap_.layout().property.kind_mask;
+      auto details = static_cast<uint32_t>(smi_value(field(dictionary, offset + 16)));
+      property.accessor = details & heap_.layout().property.kind_mask;
+      property.enumerable = (details & heap_.layout().property.dont_enum_mask) == 0;
     }
     if (!visit(property)) return;
   }

@@ -53,6 +53,7 @@ class ObjectReader {
     uint64_t value = 0;     ///< tagged, or raw double bits
     bool accessor = false;  ///< value is an AccessorPair or AccessorInfo
     bool raw_double = false;
+    bool enumerable = true;
   };
   /// Calls `visit` for each own named property until it returns false.
   void for_each_property(uint64_t object, const std::function<bool(const Property&)>& visit) const;

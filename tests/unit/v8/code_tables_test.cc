@@ -58,18 +58,33 @@ TEST(InliningPositions, EntriesOfSixteenBytes) {
   EXPECT_FALSE(inlining_position(table, -1));
 }
 
+constexpr V8Version kV8_13{13, 6};
+
 TEST(BaselineOffsets, StepsOverPrefixes) {
   BytecodeSizes sizes{{1, 1, 1, 1, 2, 1, 1, 1, 1, 3, 1, 1, 1, 1, 5}};  // [3][5]: bytecode 4 is 2, 3, 5 bytes long
   auto code = bytes({4, 0, 0, 4, 0, 0, 1, 4, 0, 0, 0, 0, 4, 0});
   auto table = bytes({10, 5, 5, 5, 5});
-  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, 10), -1);
-  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, 11), 0);
-  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, 15), 0);
-  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, 16), 2);
-  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, 25), 6);
-  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, 30), 12);
-  EXPECT_FALSE(baseline_bytecode_offset(table, code, sizes, 31));
-  EXPECT_FALSE(baseline_bytecode_offset(table, bytes({9}), sizes, 31));
+  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, kV8_13, 10), -1);
+  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, kV8_13, 11), 0);
+  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, kV8_13, 15), 0);
+  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, kV8_13, 16), 2);
+  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, kV8_13, 25), 6);
+  EXPECT_EQ(baseline_bytecode_offset(table, code, sizes, kV8_13, 30), 12);
+  EXPECT_FALSE(baseline_bytecode_offset(table, code, sizes, kV8_13, 31));
+  EXPECT_FALSE(baseline_bytecode_offset(table, bytes({9}), sizes, kV8_13, 31));
+  EXPECT_FALSE(baseline_bytecode_offset(bytes({10, 5, 5}), code, sizes, kV8_13, 15));  // sizes do not fit
+}
+
+TEST(BaselineOffsets, PairsOfNinePointZero) {
+  constexpr V8Version kV8_9_0{9, 0};
+  auto code = bytes({27, 10, 172, 0, 197, 37, 3, 73});
+  auto table = bytes({17, 0, 65, 2, 34, 5});  // returns at 17, 82 and 116, of the bytecodes at 0, 2 and 7
+  EXPECT_EQ(baseline_bytecode_offset(table, code, {}, kV8_9_0, 17), 0);
+  EXPECT_EQ(baseline_bytecode_offset(table, code, {}, kV8_9_0, 82), 2);
+  EXPECT_EQ(baseline_bytecode_offset(table, code, {}, kV8_9_0, 116), 7);
+  EXPECT_FALSE(baseline_bytecode_offset(table, code, {}, kV8_9_0, 117));
+  EXPECT_FALSE(baseline_bytecode_offset(bytes({17, 0, 65}), code, {}, kV8_9_0, 17));
+  EXPECT_FALSE(baseline_bytecode_offset(bytes({17, 9}), code, {}, kV8_9_0, 17));  // behind the last bytecode
 }
 
 TEST(LineEnds, AllTerminators) {

@@ -1,0 +1,68 @@
+'use strict';
+// Dies in the way that argv[2] names, below a known chain of calls. Before that it prints the frames of Error.stack of the
+// function that dies, which does so on the same line.
+const childProcess = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const worker = require('worker_threads');
+
+Error.stackTraceLimit = Infinity;
+Error.prepareStackTrace = (error, sites) => sites.map((site) => ({shown: String(site), line: site.getLineNumber()}));
+function tell(more) {
+  const frames = new Error('now').stack.slice(1);
+  fs.writeSync(1, JSON.stringify({frames, ...more}) + '\n');
+}
+
+// A library with one function that reads address 16.
+function addon() {
+  const directory = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'inquest');
+  const file = path.join(directory, 'crash_addon.node');
+  const source = path.join(__dirname, 'crash_addon.c');
+  fs.mkdirSync(directory, {recursive: true});
+  if (!fs.existsSync(file) || fs.statSync(file).mtimeMs < fs.statSync(source).mtimeMs) {
+    const made = file + '.' + process.pid;
+    childProcess.execFileSync('gcc', ['-shared', '-fPIC', '-g', '-O1', '-o', made, source]);
+    fs.renameSync(made, file);
+  }
+  return require(file);
+}
+
+class Deaths {
+  constructor() {
+    this.addon = null;
+    this.kept = [];
+  }
+  native() {
+    this.addon = addon();
+    return [1].map((x) => this.readNull(x));
+  }
+  readNull(x) {
+    tell({top: 'crash'}); this.addon.crash(x);
+  }
+  uncaught() {
+    Object.defineProperty({}, 'broken', {get: () => { tell(); throw new RangeError('on purpose'); }}).broken;
+  }
+  memory() {
+    tell({from: 'memory'}); for (;;) this.kept.push(new Array(1000).fill(this.kept.length + 0.5));
+  }
+  // argv[3] calls deep.
+  deep() {
+    function down(n) {
+      if (n === 0) { tell(); process.abort(); }
+      return down(n - 1) + 1;
+    }
+    return down(Number(process.argv[3]) - 1);
+  }
+  overflow() {
+    // Where the stack is exhausted; a call of abort may still be too much, then the next function tries.
+    function down(n) {
+      try { return down(n + 1) + 1; } catch { process.abort(); }
+    }
+    tell({repeated: 'down'}); down(0);
+  }
+  worker() {
+    new worker.Worker(__filename, {argv: ['native'], env: worker.SHARE_ENV, workerData: 'native'});
+  }
+}
+new Deaths()[worker.workerData || process.argv[2]]();

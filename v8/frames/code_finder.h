@@ -1,0 +1,44 @@
+// What code a pc belongs to: a builtin of V8 (wherever the builtins were mapped), or a Code object of code space.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postmortem/model/frame.h"
+#include "v8/heap/heap.h"
+#include "v8/objects/object_reader.h"
+
+namespace inquest::v8 {
+
+/// A compiled function in code space.
+struct CompiledCode {
+  uint64_t start = 0, end = 0;  ///< of the instructions
+  uint64_t code = 0;            ///< tagged Code object
+};
+
+class CodeFinder {
+ public:
+  CodeFinder(const Heap& heap, MapCache& maps, const ObjectReader& objects)
+      : heap_(heap), maps_(maps), objects_(objects) {}
+
+  /// The builtin that a frame stands in, without its prefix Builtins_; "" when it stands in none.
+  std::string builtin_of(const Frame& frame) const;
+  /// Whether the pc lies on a page of code space.
+  bool on_code_page(Address pc) const { return code_page(pc) != nullptr; }
+  std::optional<CompiledCode> compiled_at(Address pc) const;
+
+ private:
+  std::string builtin_at(Address pc) const;
+  const Page* code_page(Address pc) const;
+  const std::vector<CompiledCode>& code_on(const Page& page) const;
+
+  const Heap& heap_;
+  MapCache& maps_;
+  const ObjectReader& objects_;
+  mutable std::map<uint64_t, std::vector<CompiledCode>> code_of_pages_;
+};
+
+}  // namespace inquest::v8
