@@ -121,8 +121,8 @@ bool LineTable::read_header(const Unit& unit, Bytes section, uint64_t offset) {
   uint64_t header_length = reader.sized(sizes.offset);
   uint64_t program = reader.offset() + header_length;
   min_instruction_ = reader.u8();
-  if (version_ >= 4) reader.u8();  // maximum operations per instruction
-  reader.u8();                     // default_is_stmt
+  if (version_ >= 4) max_operations_ = std::max<uint8_t>(reader.u8(), 1);
+  reader.u8();  // default_is_stmt
   auto line_base = static_cast<int8_t>(reader.u8());
   uint8_t line_range = reader.u8();
   opcode_base_ = reader.u8();
@@ -138,6 +138,7 @@ bool LineTable::read_header(const Unit& unit, Bytes section, uint64_t offset) {
   // DWARF 5, 6.2.5.1. For standard opcodes the entries say what DW_LNS_const_add_pc would need.
   for (unsigned opcode = opcode_base_; opcode < special_.size(); ++opcode) {
     unsigned adjusted = opcode - opcode_base_;
+    special_[opcode].operations = static_cast<uint8_t>(adjusted / line_range);
     special_[opcode].advance = adjusted / line_range * min_instruction_;
     special_[opcode].line = line_base + static_cast<int>(adjusted % line_range);
   }
@@ -188,6 +189,17 @@ void LineTable::read_new_entries(ByteReader& reader, const Unit& unit, const For
   }
 }
 
+// DWARF 5, 6.2.5.1. For processors that execute one instruction at a time it is a multiplication.
+void LineTable::advance(State& state, uint64_t operations) const {
+  if (max_operations_ == 1) {
+    state.address += operations * min_instruction_;
+    return;
+  }
+  uint64_t in_all = state.operation + operations;
+  state.address += in_all / max_operations_ * min_instruction_;
+  state.operation = static_cast<uint8_t>(in_all % max_operations_);
+}
+
 // Runs to the end of a sequence; `state.address` is then its end. False when the program stops before.
 template <class Emit>
 bool LineTable::run_sequence(ByteReader& given, State& state, Emit&& emit) {
@@ -197,7 +209,10 @@ bool LineTable::run_sequence(ByteReader& given, State& state, Emit&& emit) {
   while (!ended && !reader.at_end()) {
     unsigned opcode = reader.u8();
     if (opcode >= opcode_base_) {
-      state.address += special_[opcode].advance;
+      if (max_operations_ == 1)
+        state.address += special_[opcode].advance;
+      else
+        advance(state, special_[opcode].operations);
       state.line += static_cast<uint64_t>(int64_t{special_[opcode].line});
       emit(state);
       continue;
@@ -205,12 +220,15 @@ bool LineTable::run_sequence(ByteReader& given, State& state, Emit&& emit) {
     switch (opcode) {
       case 0: ended = extended(reader, state); break;
       case DW_LNS_copy: emit(state); break;
-      case DW_LNS_advance_pc: state.address += reader.uleb() * min_instruction_; break;
+      case DW_LNS_advance_pc: advance(state, reader.uleb()); break;
       case DW_LNS_advance_line: state.line += static_cast<uint64_t>(reader.sleb()); break;
       case DW_LNS_set_file: state.file = narrow(reader.uleb()); break;
       case DW_LNS_set_column: state.column = narrow(reader.uleb()); break;
-      case DW_LNS_const_add_pc: state.address += special_[255].advance; break;
-      case DW_LNS_fixed_advance_pc: state.address += reader.u16(); break;
+      case DW_LNS_const_add_pc: advance(state, special_[255].operations); break;
+      case DW_LNS_fixed_advance_pc:
+        state.address += reader.u16();
+        state.operation = 0;
+        break;
       case DW_LNS_negate_stmt:
       case DW_LNS_set_basic_block:
       case DW_LNS_set_prologue_end:
@@ -233,6 +251,7 @@ bool LineTable::extended(ByteReader& reader, State& state) {
   switch (opcode) {
     case DW_LNE_set_address:
       state.address = reader.sized(static_cast<unsigned>(std::min<uint64_t>(length - 1, 9)));
+      state.operation = 0;
       break;
     case DW_LNE_define_file: {
       File file{reader.c_string(), 0};

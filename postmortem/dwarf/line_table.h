@@ -1,8 +1,7 @@
 // Line number programs (DWARF 5, 6.2; versions 2 to 5).
 //
 // Rows of a sequence come in the order of addresses; a row holds up to the next one, the last row of a sequence only
-// ends it. Where several rows have one address the last counts. VLIW operation indexes are read and ignored: they tell
-// apart instructions inside one bundle, which x86-64 does not have.
+// ends it. Where several rows have one address the last counts.
 //
 // The rows of a large program would take 200 MB, and few are asked for. So none are kept: a program is run once for all
 // addresses wanted of its unit, and each is answered as the rows come by.
@@ -50,10 +49,12 @@ class LineTable {
   struct State {
     uint64_t address = 0, line = 1;
     uint32_t file = 1, column = 0;
+    uint8_t operation = 0;  ///< op_index: which instruction of a bundle of several (VLIW)
   };
   /// What a special opcode does.
   struct Special {
-    uint32_t advance = 0;
+    uint32_t advance = 0;  ///< of the address
+    uint8_t operations = 0;
     int32_t line = 0;
   };
   class Answers;
@@ -64,6 +65,7 @@ class LineTable {
   template <class Emit>
   bool run_sequence(ByteReader& given, State& state, Emit&& emit);
   bool extended(ByteReader& reader, State& state);
+  void advance(State& state, uint64_t operations) const;
 
   uint16_t version_ = 0;
   std::string_view comp_dir_;
@@ -72,7 +74,7 @@ class LineTable {
   size_t header_files_ = 0;  ///< the program may define more
 
   ByteReader program_;
-  uint8_t min_instruction_ = 1, opcode_base_ = 1;
+  uint8_t min_instruction_ = 1, max_operations_ = 1, opcode_base_ = 1;
   std::vector<uint8_t> lengths_;      ///< operands of standard opcodes, from opcode 1 on
   std::array<Special, 256> special_;  ///< by opcode
 };

@@ -78,7 +78,7 @@ bool is_derived(const Die& type) {
 }
 
 std::string joined(std::string text, const std::string& inner) {
-  if (!inner.empty()) text += (inner.front() == '[' || text.empty() ? "" : " ") + inner;
+  if (!inner.empty()) text += (text.empty() ? "" : " ") + inner;
   return text;
 }
 
@@ -260,7 +260,6 @@ std::string Types::spell_function(const Die& type, const std::string& inner, int
 
 std::string Types::spell_array(const Die& type, const std::string& inner, int depth) {
   std::string sizes = inner;
-  if (!inner.empty()) sizes += " ";
   for (Die child = type.first_child(); child; child = child.next_sibling()) {
     if (child.tag() != DW_TAG_subrange_type) continue;
     auto count = child.number(DW_AT_count), last = child.number(DW_AT_upper_bound);
