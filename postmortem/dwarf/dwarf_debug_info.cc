@@ -53,8 +53,9 @@ struct DwarfDebugInfo::UnitState {
 
   const Unit& unit;
   std::mutex mutex;  ///< for all below
-  std::optional<FunctionIndex> functions;
-  std::optional<LineTable> lines;
+  // Of the units that are hit only: a line table has 3 KB, and there may be a million units.
+  std::unique_ptr<FunctionIndex> functions;
+  std::unique_ptr<LineTable> lines;
   std::vector<std::optional<std::string_view>> paths;
   std::unordered_map<uint64_t, const FunctionName*> names;  ///< by offset of the DIE that calls inlined here refer to
   // Of the symbol last asked for: the next address is mostly in it too.
@@ -270,12 +271,12 @@ void DwarfDebugInfo::run(Task& task, WorkLimit& lines) {
   }
   UnitState& state = *task.state;
   std::lock_guard lock(state.mutex);
-  if (!state.functions) state.functions.emplace(functions_of(state.unit));
+  if (!state.functions) state.functions = std::make_unique<FunctionIndex>(functions_of(state.unit));
   if (!lines.allows(LineTable::size_of(state.unit))) {
     file_->add_damage("its line programs overlap, some are not run");
-    state.lines = LineTable();
+    state.lines = std::make_unique<LineTable>();
   }
-  if (!state.lines) state.lines.emplace(state.unit);
+  if (!state.lines) state.lines = std::make_unique<LineTable>(state.unit);
   std::vector<LineRow> rows = state.lines->find(task.addresses);
   for (size_t i = 0; i < rows.size(); ++i) {
     locate_in_unit(state, task.addresses[i], rows[i], task.locations);
@@ -360,7 +361,7 @@ Die DwarfDebugInfo::function_at(uint64_t address) {
   UnitState* state = unit_at(address);
   if (!state) return {};
   std::lock_guard lock(state->mutex);
-  if (!state->functions) state->functions.emplace(functions_of(state->unit));
+  if (!state->functions) state->functions = std::make_unique<FunctionIndex>(functions_of(state->unit));
   return state->functions->function_at(address);
 }
 

@@ -98,7 +98,9 @@ struct SplitDwarf::File {
       if (unit->type() == DW_UT_type || unit->type() == DW_UT_split_type) continue;
       if (!first) first = unit.get();
       // The root of a unit is read with its skeleton at hand, for the addresses in it, so not here.
-      auto id = unit->type() == DW_UT_split_compile ? unit->dwo_id() : unit->die().number(DW_AT_GNU_dwo_id);
+      bool has_id = unit->type() == DW_UT_split_compile;
+      Die die = has_id ? Die() : unit->die();
+      auto id = has_id ? unit->dwo_id() : die ? die.number(DW_AT_GNU_dwo_id) : std::nullopt;
       if (id) by_id.emplace(*id, unit.get());
     }
     reason = "is of another build";

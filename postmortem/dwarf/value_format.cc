@@ -347,7 +347,7 @@ bool is_summarised(Types& types, const TypeInfo& given) {
 }
 
 std::string format_value(const FormatContext& context, const TypeInfo& type, std::span<const std::byte> bytes) {
-  return is_summarised(context.types, type) ? "..." : format_at(context, type, bytes, 0);
+  return is_summarised(context.types, type) || bytes.empty() ? "..." : format_at(context, type, bytes, 0);
 }
 
 std::string format_missing(const Missing& missing) {

@@ -2,17 +2,25 @@
 //
 // An input that begins with 0x7f is an ELF file. Any other is a list of sections, which is easier to mutate: a byte for
 // the name (an index into kNames), two bytes with the size, the contents.
+//
+// Where there are sections of split DWARF the image is also written to a folder: as the program, as the .dwp beside it
+// and as the .dwo file "x.dwo", so that skeletons in it lead to itself.
 #include <elf.h>
+#include <stdlib.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "postmortem/dwarf/dwarf_debug_info.h"
+#include "postmortem/dwarf/split_units.h"
+#include "postmortem/dwarf/unit_survey.h"
 #include "postmortem/model/demangle.h"
 #include "postmortem/unwind/cfi_expression.h"
 #include "postmortem/unwind/cfi_row.h"
@@ -24,11 +32,34 @@ using namespace inquest;
 using elf::Bytes;
 
 constexpr const char* kNames[] = {
-    ".debug_info",     ".debug_abbrev",     ".debug_str",     ".debug_line",     ".debug_line_str",
-    ".debug_ranges",   ".debug_rnglists",   ".debug_addr",    ".debug_types",    ".debug_str_offsets",
-    ".debug_loc",      ".debug_loclists",   ".eh_frame",      ".eh_frame_hdr",   ".debug_frame",
-    ".debug_info.dwo", ".debug_abbrev.dwo", ".debug_str.dwo", ".debug_cu_index", ".debug_str_offsets.dwo",
-    ".zdebug_info",    ".symtab",           ".strtab",        ".text",
+    ".debug_info",
+    ".debug_abbrev",
+    ".debug_str",
+    ".debug_line",
+    ".debug_line_str",
+    ".debug_ranges",
+    ".debug_rnglists",
+    ".debug_addr",
+    ".debug_types",
+    ".debug_str_offsets",
+    ".debug_loc",
+    ".debug_loclists",
+    ".eh_frame",
+    ".eh_frame_hdr",
+    ".debug_frame",
+    ".debug_info.dwo",
+    ".debug_abbrev.dwo",
+    ".debug_str.dwo",
+    ".debug_cu_index",
+    ".debug_str_offsets.dwo",
+    ".zdebug_info",
+    ".symtab",
+    ".strtab",
+    ".text",
+    ".debug_loc.dwo",
+    ".debug_loclists.dwo",
+    ".debug_rnglists.dwo",
+    ".debug_types.dwo",
 };
 // Where .eh_frame and .text are linked in images made from lists; every seed's code is near.
 constexpr uint64_t kAddress = 0x1000;
@@ -101,6 +132,49 @@ class NoMemory : public MemoryReader {
 
 const NoMemory kNoMemory;
 
+/// The input over and over, so that pointers lead to something.
+class EchoMemory : public MemoryReader {
+ public:
+  explicit EchoMemory(Bytes bytes) : bytes_(bytes) {
+    MemoryRegion all;
+    all.size = all.available = uint64_t{1} << 47;
+    regions_.push_back(all);
+  }
+  std::span<const std::byte> view(Address address, uint64_t limit) const override {
+    if (bytes_.empty() || !regions_[0].contains(address)) return {};
+    return elf::slice(bytes_, address.value() % bytes_.size(), limit);
+  }
+  const std::vector<MemoryRegion>& regions() const override { return regions_; }
+
+ private:
+  Bytes bytes_;
+  std::vector<MemoryRegion> regions_;
+};
+
+/// A folder with the image under the names that split DWARF is looked for.
+class SplitFolder {
+ public:
+  SplitFolder() {
+    std::string pattern = std::filesystem::temp_directory_path() / "dwarf-fuzzer-XXXXXX";
+    if (mkdtemp(pattern.data())) path_ = pattern;
+  }
+  ~SplitFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+
+  std::shared_ptr<const elf::ElfImage> write(Bytes bytes) const {
+    for (const char* name : {"/program", "/program.dwp", "/x.dwo"}) {
+      std::ofstream file(path_ + name, std::ios::binary | std::ios::trunc);
+      file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    }
+    return elf::ElfImage::from_file(elf::MappedFile::open(path_ + "/program", nullptr));
+  }
+
+ private:
+  std::string path_;
+};
+
 /// Beginnings and ends of what the units and their functions claim, and addresses in nothing.
 std::set<uint64_t> addresses_of(const dwarf::DwarfFile& file) {
   std::set<uint64_t> found = {0, kAddress, kAddress + 1, 0x401000, UINT64_MAX};
@@ -119,7 +193,12 @@ std::set<uint64_t> addresses_of(const dwarf::DwarfFile& file) {
   return found;
 }
 
-void use_debug_info(const std::shared_ptr<const elf::ElfImage>& image) {
+void use_debug_info(std::shared_ptr<const elf::ElfImage> image) {
+  static const SplitFolder folder;
+  bool is_split = std::ranges::any_of(image->sections(), [](const elf::ElfSection& section) {
+    return section.name.ends_with(".dwo") || section.name == ".debug_cu_index";
+  });
+  if (auto written = is_split ? folder.write(image->bytes()) : nullptr) image = std::move(written);
   std::set<uint64_t> addresses;
   for (auto flavour : {dwarf::DebugSections::Flavour::kPlain, dwarf::DebugSections::Flavour::kSplit}) {
     dwarf::DwarfFile file(image, flavour);
@@ -131,13 +210,22 @@ void use_debug_info(const std::shared_ptr<const elf::ElfImage>& image) {
   dwarf::DwarfDebugInfo info(files, elf::ElfImage::symbols(image), {});
   Frame frame;
   frame.registers = FrameRegisters::all({});
+  frame.cfa = Address(0x7000);
+  EchoMemory echo(image->bytes());
   for (uint64_t address : addresses) {
     CodeLocations found = info.locate({&address, 1});
     for (const CodeLocation& location : found.of(0)) {
       (void)info.arguments(address, location, {.memory = kNoMemory, .frame = frame});
+      (void)info.arguments(address, location, {.memory = echo, .frame = frame, .caller = &frame});
     }
+    (void)info.tail_calls(address);
   }
   (void)info.notes();
+}
+
+void survey(const elf::ElfImage& image) {
+  for (bool split : {false, true}) (void)dwarf::UnitReader(image, &image, split).survey();
+  if (const elf::ElfSection* index = image.section(".debug_cu_index")) (void)dwarf::parse_package_index(index->bytes);
 }
 
 void use_frames(const elf::ElfImage& image) {
@@ -175,6 +263,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto image = elf::ElfImage::from_bytes(bytes);
   if (!image) return 0;
   use_debug_info(image);
+  survey(*image);
   use_frames(*image);
   return 0;
 }

@@ -52,7 +52,8 @@ SPLIT = {"clang-4-dwo": [CLANG, "-g", "-gdwarf-4", "-gsplit-dwarf"], "clang-5-dw
 
 # As kNames in dwarf_fuzzer.cc.
 INFO, ABBREV, STR, LINE, LINE_STR, RANGES, RNGLISTS, ADDR, TYPES, STR_OFFSETS = range(10)
-EH_FRAME, EH_FRAME_HDR, DEBUG_FRAME, INFO_DWO, ABBREV_DWO = 12, 13, 14, 15, 16
+EH_FRAME, EH_FRAME_HDR, DEBUG_FRAME, INFO_DWO, ABBREV_DWO, STR_DWO, CU_INDEX, STR_OFFSETS_DWO = range(12, 20)
+LOC_DWO, LOCLISTS_DWO, RNGLISTS_DWO = 24, 25, 26
 
 
 def uleb(value: int) -> bytes:
@@ -113,7 +114,48 @@ def fde(instructions: bytes, start: int = -0x24) -> bytes:
     return struct.pack("<I", len(body)) + body
 
 
+# The same unit as a skeleton and as its other half in a .dwo or .dwp (see SplitFolder in dwarf_fuzzer.cc).
+DWO_ID = struct.pack("<Q", 0x1122334455667788)
+SKELETON_5 = struct.pack("<HBBI", 5, 4, 8, 0) + DWO_ID + b"\1x.dwo\0" + PLACE
+SPLIT_5 = struct.pack("<HBBI", 5, 5, 8, 0) + DWO_ID + b"\1f.c\0\2f\0" + PLACE + b"\3x\0\1\x50\0\0"
+SPLIT_ABBREV = abbreviations((1, CU, True, [(NAME, STRING)]), (2, SUBPROGRAM, True, [(NAME, STRING), *CODE]),
+                             (3, 5, False, [(NAME, STRING), (2, EXPRLOC)]))
+SKELETON_ABBREV = abbreviations((1, 0x4A, False, [(0x76, STRING), *CODE]))
+GNU_SKELETON = unit(b"\1x.dwo\0" + DWO_ID + PLACE)
+GNU_SKELETON_ABBREV = abbreviations((1, CU, False, [(0x2130, STRING), (0x2131, 7), *CODE]))
+GNU_SPLIT = unit(b"\1" + DWO_ID + b"\2f\0" + PLACE + b"\3x\0\1\x50\0\0")
+GNU_SPLIT_ABBREV = abbreviations((1, CU, True, [(0x2131, 7)]), (2, SUBPROGRAM, True, [(NAME, STRING), *CODE]),
+                                 (3, 5, False, [(NAME, STRING), (2, EXPRLOC)]))
+
+
+def sized(body: bytes) -> bytes:
+    return struct.pack("<I", len(body)) + body
+
+
+def index(version: int, size: int, slots: int = 2, columns: int = 2, units: int = 1) -> bytes:
+    """One unit, its part of .debug_info.dwo and of .debug_abbrev.dwo."""
+    place = 0x1122334455667788 & (slots - 1)
+    hashes = [bytes(8)] * slots
+    rows = [0] * slots
+    hashes[place], rows[place] = DWO_ID, 1
+    return struct.pack("<IIII", version, columns, units, slots) + b"".join(hashes) + struct.pack(f"<{slots}I", *rows) \
+        + struct.pack("<IIIIII", 1, 3, 0, 0, size, 40)
+
+
 HOSTILE = {
+    "dwo-5": sections((INFO, sized(SKELETON_5)), (ABBREV, SKELETON_ABBREV), (INFO_DWO, sized(SPLIT_5)), (ABBREV_DWO, SPLIT_ABBREV)),
+    "dwo-4": sections((INFO, GNU_SKELETON), (ABBREV, GNU_SKELETON_ABBREV), (INFO_DWO, GNU_SPLIT), (ABBREV_DWO, GNU_SPLIT_ABBREV)),
+    "dwp-5": sections((INFO, sized(SKELETON_5)), (ABBREV, SKELETON_ABBREV), (INFO_DWO, sized(SPLIT_5)), (ABBREV_DWO, SPLIT_ABBREV),
+                      (CU_INDEX, index(5, len(SPLIT_5) + 4))),
+    "dwp-2": sections((INFO, GNU_SKELETON), (ABBREV, GNU_SKELETON_ABBREV), (INFO_DWO, GNU_SPLIT), (ABBREV_DWO, GNU_SPLIT_ABBREV),
+                      (CU_INDEX, index(2, len(GNU_SPLIT)))),
+    "dwp-slots": sections((INFO, sized(SKELETON_5)), (ABBREV, SKELETON_ABBREV), (INFO_DWO, sized(SPLIT_5)), (ABBREV_DWO, SPLIT_ABBREV),
+                          (CU_INDEX, struct.pack("<IIII", 5, 16, 0xFFFFFFFF, 0x80000000) + bytes(64))),
+    "dwo-elsewhere": sections((INFO, sized(SKELETON_5.replace(b"x.dwo", b"/dev/zero"))), (ABBREV, SKELETON_ABBREV)),
+    "types-in-circles": sections((INFO, unit(b"\1" + PLACE + b"\2" + PLACE + b"\3x\0" + struct.pack("<I", 0x2E) + b"\1\x50"
+                                             + b"\4" + struct.pack("<I", 0x2E) + b"\3y\0" + struct.pack("<I", 0x2E) + b"\1\x50\0\0")),
+                                 (ABBREV, abbreviations((1, CU, True, CODE), (2, SUBPROGRAM, True, CODE),
+                                                        (3, 5, False, [(NAME, STRING), (0x49, REF4), (2, EXPRLOC)]), (4, 0x15, True, [(0x49, REF4)])))),
     "origin-cycle": sections((INFO, unit(b"\1" + PLACE + b"\2" + PLACE + struct.pack("<I", 0x29) + b"\3" + struct.pack("<I", 0x29) + PLACE
                                          + b"\0\4" + struct.pack("<I", 0x3A) + b"\0")), (ABBREV, BASIC)),
     "deep-nesting": sections((INFO, unit(b"\1" + PLACE + (b"\3" + struct.pack("<I", 0x18) + PLACE) * 1000)), (ABBREV, BASIC)),
