@@ -63,6 +63,12 @@ std::vector<std::string> aliases_of(const std::string& path) {
   return result;
 }
 
+/// The section headers, which linkers put last, lie beyond the end of the file.
+bool lacks_sections(const ElfImage& image) {
+  const Elf64_Ehdr& header = image.headers().header;
+  return header.e_shoff != 0 && header.e_shoff >= image.bytes().size();
+}
+
 /// What a candidate has to prove.
 struct Proof {
   std::string build_id;         ///< empty: none to compare with
@@ -186,7 +192,7 @@ class Search {
       return false;
     }
     const ElfSection* units = units_of(*candidate);
-    if (units && !is_whole(*units)) {
+    if (units ? !is_whole(*units) : lacks_sections(*candidate)) {
       refuse(path, "the right file, but cut short");
       return false;
     }

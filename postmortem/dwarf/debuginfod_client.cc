@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -70,6 +71,9 @@ DebuginfodAnswer ask_debuginfod(const std::string& build_id) {
     answer.path = path ? path : "";
   } else if (Clock::now() > deadline) {
     answer.reason = "no answer within 60 seconds";
+  } else if (descriptor == -ENOENT) {
+    // What the library makes of 404, of errors of servers and of downloads that break off.
+    answer.reason = "no server sent it";
   } else {
     answer.reason = std::strerror(-descriptor);
   }
