@@ -61,6 +61,11 @@ class LocationMachine : public elf::ExpressionMachine {
   }
 
   bool set_register(uint64_t number) {
+    if (Bytes wide = number < Registers::kCount ? Bytes() : frame_.wide_register(number); !wide.empty()) {
+      current_.kind = Piece::Kind::kBytes;
+      current_.bytes = wide;
+      return true;
+    }
     current_.kind = Piece::Kind::kRegister;
     current_.value = register_value(number).value_or(0);
     return true;
@@ -231,6 +236,7 @@ std::vector<std::byte> fetch(const Location& location, uint64_t size, const Memo
     uint64_t part = piece.size == 0 ? size : std::min(piece.size, size - all.size());
     size_t begin = all.size();
     all.resize(begin + part);
+    if (part == 0) continue;
     auto out = std::span(all).subspan(begin);
     switch (piece.kind) {
       case Piece::Kind::kNothing: missing->reason = Missing::Reason::kOptimizedOut; break;

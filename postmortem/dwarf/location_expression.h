@@ -4,7 +4,7 @@
 // expression, a pointer to something that exists in debug information only, or nothing (optimised out).
 //
 // Typed operations are done on integers: a value is kept extended to 64 bits as its type says. Floating point types are
-// refused, vector registers are not known (the kernel's registers reach us without them).
+// refused. Vector registers are known in the first frame only, registers of the x87 stack not at all.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ struct Piece {
   Kind kind = Kind::kNothing;
   uint64_t value = 0;  ///< address, content of the register, or the value
   uint64_t size = 0;   ///< in bytes; 0: as large as the variable
-  Bytes bytes;         ///< of kBytes
+  Bytes bytes;         ///< of kBytes; may be longer than what is wanted of it
   Die target;          ///< of kPointer: what is pointed at
 };
 
@@ -51,6 +51,8 @@ class ExpressionFrame {
  public:
   virtual ~ExpressionFrame() = default;
   virtual const FrameRegisters& registers() = 0;
+  /// The bytes of a register that is no general one; empty where they are not known.
+  virtual Bytes wide_register(uint64_t /*number*/) { return {}; }
   virtual const MemoryReader& memory() = 0;
   virtual uint64_t bias() = 0;
   virtual std::optional<uint64_t> cfa() = 0;

@@ -83,6 +83,10 @@ class Parameters::Activation : public ExpressionFrame {
         depth_(depth) {}
 
   const FrameRegisters& registers() override { return frame_.registers; }
+  Bytes wide_register(uint64_t number) override {
+    uint64_t index = number - VectorRegisters::kFirst;
+    return frame_.vectors && index < VectorRegisters::kCount ? Bytes(frame_.vectors->xmm[index]) : Bytes();
+  }
   const MemoryReader& memory() override { return memory_; }
   uint64_t bias() override { return bias_; }
   std::optional<uint64_t> cfa() override {
@@ -261,7 +265,8 @@ Variable Parameters::evaluate(const Parameter& parameter, Activation& activation
   variable.name = parameter.name;
   if (context.with_types) variable.type = types_.name(parameter.type);
   const TypeInfo& type = types_.of(parameter.type);
-  if (is_summarised(types_, type)) {
+  // A type without a size is incomplete or cannot be read.
+  if (is_summarised(types_, type) || type.size == 0) {
     variable.value = "...";
     return variable;
   }

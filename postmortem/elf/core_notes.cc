@@ -35,6 +35,16 @@ void take_thread(CoreNotes& notes, Bytes desc) {
   notes.threads.push_back(std::move(thread));
 }
 
+// NT_FPREGSET has the FXSAVE image (Intel SDM volume 1, table 10-2) of the thread whose NT_PRSTATUS came last.
+void take_vectors(CoreNotes& notes, Bytes desc) {
+  auto image = load<user_fpregs_struct>(desc, 0);
+  if (!image || notes.threads.empty()) return;
+  VectorRegisters vectors;
+  static_assert(sizeof vectors.xmm == sizeof image->xmm_space);
+  std::memcpy(vectors.xmm.data(), image->xmm_space, sizeof vectors.xmm);
+  notes.threads.back().vectors = vectors;
+}
+
 void take_process(CoreNotes& notes, Bytes desc) {
   auto info = load<elf_prpsinfo>(desc, 0);
   if (!info) return;
@@ -137,6 +147,7 @@ CoreNotes parse_notes(const std::vector<Bytes>& segments) {
       if (name != "CORE") return;
       switch (type) {
         case NT_PRSTATUS: take_thread(notes, desc); break;
+        case NT_FPREGSET: take_vectors(notes, desc); break;
         case NT_PRPSINFO: take_process(notes, desc); break;
         case NT_SIGINFO: take_signal(notes, desc); break;
         case NT_AUXV: take_auxv(notes, desc); break;

@@ -42,6 +42,9 @@ struct Frame {
   /// The value of rsp right after this frame returns (DWARF's CFA); null when unknown.
   Address cfa;
   FrameRegisters registers;
+  /// Of the first frame, where the core has them; callees preserve none, so they are not known in callers. They are
+  /// those of the thread and live as long.
+  const VectorRegisters* vectors = nullptr;
   FoundBy found_by = FoundBy::kRegisters;
   /// `pc` is the instruction being executed (first frame, frame interrupted by a signal), not a return address.
   bool exact_pc = false;

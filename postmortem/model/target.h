@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,11 +71,18 @@ struct Registers {
   Address fp() const { return Address(gpr[kRbp]); }
 };
 
+/// xmm0 to xmm15, 16 bytes each (registers 17 to 32 of DWARF: System V ABI, figure 3.36).
+struct VectorRegisters {
+  static constexpr size_t kFirst = 17, kCount = 16;
+  std::array<std::array<std::byte, 16>, kCount> xmm{};
+};
+
 struct Thread {
   uint64_t tid = 0;
   std::string name;  ///< empty when the core does not say
   int signal = 0;    ///< signal this thread was stopped by, 0 when none is recorded
   Registers registers;
+  std::optional<VectorRegisters> vectors;  ///< where the core has them
 };
 
 /// NT_PRPSINFO, NT_SIGINFO, NT_AUXV and the file's own age.

@@ -33,6 +33,7 @@ class Walk {
     stack.frames.push_back({.pc = thread.registers.pc(),
                             .cfa = {},
                             .registers = FrameRegisters::all(thread.registers),
+                            .vectors = thread.vectors ? &*thread.vectors : nullptr,
                             .found_by = FoundBy::kRegisters,
                             .exact_pc = true});
     while (true) {
@@ -62,6 +63,7 @@ class Walk {
       stack.frames.push_back({.pc = step->caller.values.pc(),
                               .cfa = {},
                               .registers = step->caller,
+                              .vectors = nullptr,
                               .found_by = step->found_by,
                               .exact_pc = after_signal});
     }

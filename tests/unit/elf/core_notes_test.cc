@@ -37,6 +37,20 @@ TEST(CoreNotes, GivesThreadsInTheOrderOfTheCore) {
   EXPECT_EQ(notes.signal, SIGABRT);
 }
 
+// Intel SDM volume 1, table 10-2: xmm0 begins at byte 160 of the FXSAVE image, each register has 16 bytes.
+TEST(CoreNotes, GivesVectorRegistersToTheThreadBeforeThem) {
+  std::string image(512, '\0');
+  for (size_t i = 0; i < 256; ++i) image[160 + i] = static_cast<char>(i);
+  auto notes = notes_of(CoreBuilder().thread(1).thread(2).raw_note(test::note(NT_FPREGSET, "CORE", image)).build());
+  ASSERT_EQ(notes.threads.size(), 2u);
+  EXPECT_FALSE(notes.threads[0].vectors);
+  ASSERT_TRUE(notes.threads[1].vectors);
+  EXPECT_EQ(notes.threads[1].vectors->xmm[0][1], std::byte{1});
+  EXPECT_EQ(notes.threads[1].vectors->xmm[15][15], std::byte{255});
+  auto cut = notes_of(CoreBuilder().thread(1).raw_note(test::note(NT_FPREGSET, "CORE", image.substr(1))).build());
+  EXPECT_FALSE(cut.threads[0].vectors) << "a note that is too short";
+}
+
 TEST(CoreNotes, TellsTheFaultAddressOnlyWhereTheKernelKnewIt) {
   EXPECT_EQ(notes_of(CoreBuilder().siginfo(SIGSEGV, SEGV_MAPERR, 8).build()).fault_address, Address(8));
   EXPECT_EQ(notes_of(CoreBuilder().siginfo(SIGBUS, BUS_ADRERR, 9).build()).fault_address, Address(9));
