@@ -51,6 +51,8 @@ std::unique_ptr<const Command> make_v8_findjsobjects();
 std::unique_ptr<const Command> make_v8_findjsinstances();
 std::unique_ptr<const Command> make_v8_diff();
 std::unique_ptr<const Command> make_v8_bt();
+std::unique_ptr<const Command> make_v8_inspect();
+std::unique_ptr<const Command> make_v8_print();
 std::unique_ptr<const Command> make_resolve_inlines();
 std::unique_ptr<const Command> make_resolve_src_lines();
 std::unique_ptr<const Command> make_bt();

@@ -45,5 +45,7 @@ show() {
 show 'inquest -c old.core v8 info'
 show 'inquest -c old.core v8 findjsobjects | tail -n 16'
 show 'inquest -c old.core v8 findjsinstances -n 5 Session'
+session=$(inquest --json -c old.core v8 findjsinstances -n 1 Session 2>/dev/null | sed -n 's/.*"address": "\(0x[0-9a-f]*\)".*/\1/p' | head -n 1)
+show "inquest -c old.core v8 inspect --depth 2 $session"
 show 'inquest -c old.core v8 diff young.core | tail -n 24'
 show "lldb-19 --batch -o 'plugin load ../release/lib/libinquest.so' -o 'target create --core old.core' -o 'v8 findjsinstances -n 3 Session'"

@@ -11,6 +11,7 @@
 #include "v8/heap/census.h"
 #include "v8/heap/liveness.h"
 #include "v8/heap/object_index.h"
+#include "v8/inspect/inspector.h"
 #include "v8/objects/describe.h"
 
 namespace inquest::v8 {
@@ -68,6 +69,11 @@ class RuntimeImpl : public Runtime {
   std::string describe(uint64_t word) override { return describer().brief(word); }
   std::string describe_detailed(uint64_t word) override { return describer().detailed(word); }
 
+  Result<Value> inspect(uint64_t word, std::span<const std::string> path, const InspectOptions& options) override {
+    return inspector().inspect(word, path, options);
+  }
+  std::optional<std::string> bytes(uint64_t word) override { return inspector().bytes(word); }
+
   const FrameStepper& frame_stepper() override { return frame_reader(); }
   std::vector<V8Frame> describe_frame(const Frame& frame) override { return frame_reader().describe(frame); }
 
@@ -123,6 +129,11 @@ class RuntimeImpl : public Runtime {
     return *frame_reader_;
   }
 
+  Inspector& inspector() {
+    if (!inspector_) inspector_ = std::make_unique<Inspector>(*heap_);
+    return *inspector_;
+  }
+
   Describer& describer() {
     if (!describer_) describer_ = std::make_unique<Describer>(*heap_);
     return *describer_;
@@ -135,6 +146,7 @@ class RuntimeImpl : public Runtime {
   HeapTotals totals_;
   LivenessStats liveness_;
   std::unique_ptr<Describer> describer_;
+  std::unique_ptr<Inspector> inspector_;
   std::unique_ptr<FrameReader> frame_reader_;
   bool indexed_ = false;
   bool marked_ = false;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "postmortem/model/target.h"
 #include "postmortem/model/unwinder.h"
 #include "v8/frames/v8_frame.h"
+#include "v8/inspect/value.h"
 
 namespace inquest::v8 {
 
@@ -124,6 +126,12 @@ class Runtime {
   virtual std::string describe(uint64_t word) = 0;
   /// Several lines: properties and elements, one level deep, in llnode's style.
   virtual std::string describe_detailed(uint64_t word) = 0;
+
+  /// The tree of a tagged word, or of what `path` leads to from there.
+  virtual Result<Value> inspect(uint64_t word, std::span<const std::string> path, const InspectOptions& options) = 0;
+  /// The bytes of a string (as UTF-8), ArrayBuffer, typed array or DataView; nothing for others, or when the core does
+  /// not have them.
+  virtual std::optional<std::string> bytes(uint64_t word) = 0;
 
   /// Steps over frames of code made by V8. It lives as long as the runtime.
   virtual const FrameStepper& frame_stepper() = 0;

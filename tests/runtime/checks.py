@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import comparison
 import heap_snapshot
+import values
 from census import Inquest, counts_of, rows_of
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -349,6 +350,29 @@ def check_jsspin(context: Context, case: str) -> list[str]:
                     f"tiers {' '.join(sorted({frame.get('tier', '') for frame in above + found}))}")
         failures += [f"{mode} {instance}: {line}" for line in wrong]
     return failures
+def check_values(context: Context, case: str) -> list[str]:
+    """A value of every kind against the program's own description of it."""
+    directory = context.make(case)
+    told = truth_of(directory)["values"]
+    inquest = context.open(directory)
+    gallery = inquest.json("v8", "findjsinstances", "Gallery")["rows"][0]["address"]
+    # One level more than the program tells: its first one are the properties of the gallery.
+    shown = inquest.json("v8", "inspect", "--depth", "5", gallery)
+    members = {member["name"]: member["value"] for member in shown["properties"]}
+    failures = [f"{name} is missing" for name in told if name not in members]
+    for name in told:
+        if name in members:
+            failures += values.compare(members[name], told[name], name)
+    alone = 0
+    for name, member in list(members.items())[::7]:
+        if "address" not in member:
+            continue
+        alone += 1
+        by_path = inquest.json("v8", "inspect", "--depth", "4", "--path", name, gallery)
+        if by_path.get("kind") != member["kind"] or by_path.get("address") != member["address"]:
+            failures.append(f"--path {name} leads to {by_path.get('address')}, {member['address']} is there")
+    context.say(f"{len(told)} values, {alone} of them by path as well")
+    return failures if len(told) > 100 and alone > 5 else [*failures, "the program told too little"]
 
 
 def _first_difference(expected: str, found: str) -> str:
@@ -361,6 +385,7 @@ def _first_difference(expected: str, found: str) -> str:
 
 CHECKS = {
     "gt": check_snapshot,
+    "values": check_values,
     "large": check_snapshot,
     "deep": check_snapshot,
     "leak": check_diff,

@@ -78,6 +78,15 @@ class FakeRuntime : public v8::Runtime {
   }
 
   /// No frame is V8's.
+  Result<v8::Value> inspect(uint64_t word, std::span<const std::string> path, const v8::InspectOptions&) override {
+    v8::Value value;
+    value.address = Address(word);
+    value.kind = v8::ValueKind::kObject;
+    value.type = path.empty() ? "Session" : path.back();
+    return value;
+  }
+  std::optional<std::string> bytes(uint64_t) override { return "bytes"; }
+
   const FrameStepper& frame_stepper() override { return no_frames_; }
   std::vector<v8::V8Frame> describe_frame(const Frame&) override { return {{}}; }
 

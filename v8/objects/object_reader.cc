@@ -45,6 +45,7 @@ ObjectReader::Property ObjectReader::fast_property(uint64_t object, const MapInf
   property.key = field(descriptors, entry);
   uint64_t details_word = field(descriptors, entry + 8);
   uint32_t details = static_cast<uint32_t>(smi_value(details_word));
+  property.details = details;
   property.accessor = (details & layout.kind_mask) != 0;
   property.enumerable = (details & layout.dont_enum_mask) == 0;
   if ((details & layout.location_mask) != 0) {
@@ -91,9 +92,9 @@ void ObjectReader::for_each_dictionary_entry(uint64_t dictionary, bool global,
       if (key_map->category != Category::kString && key_map->category != Category::kSymbol) continue;
       property.key = key;
       property.value = field(dictionary, offset + 8);
-      auto details = static_cast<uint32_t>(smi_value(field(dictionary, offset + 16)));
-      property.accessor = details & heap_.layout().property.kind_mask;
-      property.enumerable = (details & heap_.layout().property.dont_enum_mask) == 0;
+      property.details = static_cast<uint32_t>(smi_value(field(dictionary, offset + 16)));
+      property.accessor = (property.details & heap_.layout().property.kind_mask) != 0;
+      property.enumerable = (property.details & heap_.layout().property.dont_enum_mask) == 0;
     }
     if (!visit(property)) return;
   }

@@ -51,6 +51,7 @@ class ObjectReader {
   struct Property {
     uint64_t key = 0;       ///< tagged Name
     uint64_t value = 0;     ///< tagged, or raw double bits
+    uint32_t details = 0;   ///< PropertyDetails; 0 for entries of a global dictionary
     bool accessor = false;  ///< value is an AccessorPair or AccessorInfo
     bool raw_double = false;
     bool enumerable = true;

@@ -1,0 +1,213 @@
+// `v8 inspect EXPR` and `v8 print EXPR`: one value, with or without its members.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+#include <limits>
+#include <optional>
+
+#include "commands/args.h"
+#include "commands/command.h"
+#include "commands/member_path.h"
+#include "commands/registry.h"
+#include "commands/session.h"
+#include "commands/text_escape.h"
+#include "commands/value_json.h"
+#include "commands/value_text.h"
+
+namespace inquest::commands {
+namespace {
+
+constexpr uint64_t kJsonElements = 10000;
+constexpr uint64_t kJsonText = 100000;
+constexpr uint64_t kLlnodeLength = 16;
+
+/// Hexadecimal with 0x or without, when it then cannot be taken for a decimal number; decimal otherwise.
+std::optional<uint64_t> parse_address(std::string_view text) {
+  int base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    text.remove_prefix(2);
+    base = 16;
+  } else if (text.find_first_of("abcdefABCDEF") != text.npos) {
+    base = 16;
+  }
+  uint64_t value = 0;
+  auto end = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+class ValueBody : public ReportBody {
+ public:
+  explicit ValueBody(v8::Value value) : value_(std::move(value)) {}
+  void write_text(Output& output) const override {
+    output.print("{}\n", escape_text(value_text(value_), LineBreaks::kKeep));
+  }
+  void write_json(JsonWriter& json) const override { write_value(json, value_); }
+
+ private:
+  v8::Value value_;
+};
+
+class DumpBody : public ReportBody {
+ public:
+  DumpBody(std::string file, uint64_t size) : file_(std::move(file)), size_(size) {}
+  void write_text(Output& output) const override {
+    output.print("{} bytes written to {}\n", size_, escape_text(file_));
+  }
+  void write_json(JsonWriter& json) const override {
+    json.field("file", file_);
+    json.field("bytes", size_);
+  }
+
+ private:
+  std::string file_;
+  uint64_t size_;
+};
+
+/// Something of the tree that could not be read; it is said once.
+const std::string* first_remark(const v8::Value& value) {
+  if (!value.remark.empty()) return &value.remark;
+  for (const v8::NamedValue& member : value.properties) {
+    if (const std::string* remark = first_remark(member.value)) return remark;
+  }
+  for (const v8::Entry& entry : value.elements) {
+    if (const std::string* remark = first_remark(entry.value)) return remark;
+  }
+  return nullptr;
+}
+
+class InspectValue : public Command {
+ public:
+  InspectValue(CommandSpec spec, bool with_members) : Command(std::move(spec)), with_members_(with_members) {}
+
+  Result<Report> run(Session& session, const Args& args) const override {
+    auto runtime = session.v8();
+    if (!runtime) return std::move(runtime).error();
+    auto address = parse_address(args.word(0));
+    if (!address) {
+      return usage_error(fmt::format("'{}' is no address", args.word(0)),
+                         "give it as other commands print it, such as 0x2e41b0f20031");
+    }
+    std::vector<std::string> path;
+    if (auto text = args.value("path")) {
+      auto parsed = parse_member_path(*text);
+      if (!parsed) return std::move(parsed).error();
+      path = std::move(*parsed);
+    }
+    auto value = (*runtime)->inspect(*address, path, options_of(args));
+    if (!value) return std::move(value).error();
+    if (auto file = args.value("dump")) return dump(**runtime, *value, *file);
+
+    Report report;
+    if (value->kind == v8::ValueKind::kUnreadable) {
+      report.incomplete = true;
+      report.warn(value->remark);
+    } else if (const std::string* remark = first_remark(*value)) {
+      report.incomplete = true;
+      report.warn(*remark);
+    }
+    report.body = std::make_unique<ValueBody>(std::move(value).value());
+    return report;
+  }
+
+ private:
+  v8::InspectOptions options_of(const Args& args) const {
+    v8::InspectOptions options;
+    options.depth = with_members_ ? 1 : 0;
+    if (auto depth = args.number("depth")) options.depth = static_cast<uint32_t>(std::min<uint64_t>(*depth, 1000));
+    uint64_t length = args.number("length").value_or(kLlnodeLength);
+    bool chosen = args.number("length").has_value();
+    options.max_elements = args.json() && !chosen ? kJsonElements : length;
+    options.max_text = args.json() && !chosen ? kJsonText : length;
+    if (args.has("full-string")) options.max_text = std::numeric_limits<uint32_t>::max();
+    options.map = args.has("print-map");
+    options.source = args.has("print-source");
+    return options;
+  }
+
+  static Result<Report> dump(v8::Runtime& runtime, const v8::Value& value, const std::string& file) {
+    auto bytes = runtime.bytes(value.address.value());
+    if (!bytes) {
+      return incomplete(
+          fmt::format("the {} has no bytes to be written, or they are not in the core", to_string(value.kind)),
+          "--dump takes strings, ArrayBuffers, typed arrays and DataViews");
+    }
+    std::ofstream out(file, std::ios::binary | std::ios::trunc);
+    out.write(bytes->data(), static_cast<std::streamsize>(bytes->size()));
+    out.close();
+    if (!out) return unusable(fmt::format("cannot write {}", file));
+    Report report;
+    report.body = std::make_unique<DumpBody>(file, bytes->size());
+    return report;
+  }
+
+  bool with_members_;
+};
+
+std::vector<OptionSpec> value_options() {
+  using Kind = OptionSpec::Kind;
+  return {
+      {.short_name = 'F', .long_name = "full-string", .help = "strings to their end"},
+      {.short_name = 'l',
+       .long_name = "length",
+       .kind = Kind::kNumber,
+       .value_name = "N",
+       .help = "characters of a string and elements of an array, else 16 (JSON: 100,000 and 10,000)"},
+      {.long_name = "path",
+       .kind = Kind::kText,
+       .value_name = "PATH",
+       .help = "what a.b[3].c leads to; keys of a Map and internal names count as members"},
+      {.long_name = "dump",
+       .kind = Kind::kFile,
+       .value_name = "FILE",
+       .help = "write the bytes of a string or buffer to FILE"},
+  };
+}
+
+}  // namespace
+
+std::unique_ptr<const Command> make_v8_inspect() {
+  using Kind = OptionSpec::Kind;
+  CommandSpec spec{
+      .name = {"v8", "inspect"},
+      .summary = "everything in one value",
+      .description =
+          "Properties, elements, entries of Maps and Sets, and what JavaScript itself cannot see: the result of a "
+          "promise, the target of a proxy, the variables of a closure, the C++ class behind an object.\n\n"
+          "EXPR is an address as other commands print it. With --depth the members' members are shown too; an "
+          "object inside itself is marked as a cycle.",
+      .positionals = {{.name = "EXPR", .help = "address of a value, tagged as it is printed", .joins_rest = true}},
+      .examples = {{"v8 inspect 0x2e41b0f20031", "one level"},
+                   {"v8 inspect --depth 3 --path sessions[0].user 0x2e41b0f20031", "a member, and what it holds"},
+                   {"v8 inspect --dump body.bin 0x2e41b0f20031", "the content of a Buffer"}},
+      .aliases = {"jsprint"},
+  };
+  spec.options = {
+      {.long_name = "depth",
+       .kind = Kind::kNumber,
+       .value_name = "N",
+       .default_value = "1",
+       .help = "levels of members"},
+      {.short_name = 'm', .long_name = "print-map", .help = "with the address of the hidden class"},
+      {.short_name = 's', .long_name = "print-source", .help = "with the source text of functions"},
+  };
+  for (OptionSpec& option : value_options()) spec.options.push_back(std::move(option));
+  return std::make_unique<InspectValue>(std::move(spec), true);
+}
+
+std::unique_ptr<const Command> make_v8_print() {
+  CommandSpec spec{
+      .name = {"v8", "print"},
+      .summary = "one value in one line",
+      .description =
+          "What it is and, where that fits, what it holds: the text of a string, the length of an array, the state of "
+          "a promise. `v8 inspect` shows the members.",
+      .positionals = {{.name = "EXPR", .help = "address of a value, tagged as it is printed", .joins_rest = true}},
+      .examples = {{"v8 print 0x2e41b0f20031", "what it is"}},
+  };
+  spec.options = value_options();
+  return std::make_unique<InspectValue>(std::move(spec), false);
+}
+
+}  // namespace inquest::commands

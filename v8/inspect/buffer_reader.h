@@ -1,0 +1,64 @@
+// ArrayBuffers and the views on them (src/objects/js-array-buffer.tq): where their bytes lie.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "postmortem/model/address.h"
+#include "v8/layout/constants.h"
+#include "v8/objects/object_reader.h"
+
+namespace inquest::v8 {
+
+struct Bytes {
+  Address address;    ///< of the first byte, in native memory or in the heap
+  uint64_t size = 0;  ///< bytes; 0 when detached
+};
+
+enum class ElementType : uint8_t {
+  kInt8,
+  kUint8,
+  kUint8Clamped,
+  kInt16,
+  kUint16,
+  kInt32,
+  kUint32,
+  kFloat16,
+  kFloat32,
+  kFloat64,
+  kBigInt64,
+  kBigUint64
+};
+
+/// "Float64Array" and the like; nothing for other names.
+std::optional<ElementType> element_type_of(std::string_view class_name);
+uint64_t element_size(ElementType type);
+
+class BufferReader {
+ public:
+  BufferReader(const ObjectReader& objects, const Constants& constants);
+
+  Bytes array_buffer(uint64_t word) const;
+  bool is_shared(uint64_t array_buffer) const;
+  /// A JSTypedArray or JSDataView.
+  Bytes view(uint64_t word, bool typed_array) const;
+  uint64_t buffer_of(uint64_t view) const { return objects_.field(view, buffer_); }
+  uint64_t offset_of(uint64_t view) const { return objects_.field(view, view_offset_); }
+
+  /// The type of the elements: that of the typed array class it was made by or derives from.
+  std::optional<ElementType> element_type(uint64_t typed_array) const;
+
+  /// At most `limit` bytes from `from` on; shorter when the core does not have them.
+  std::span<const std::byte> read(const Bytes& bytes, uint64_t from, uint64_t limit) const;
+
+ private:
+  const ObjectReader& objects_;
+  bool data_in_elements_;            ///< 7.4: the elements (FixedTypedArray) tell where the data are, not the view
+  uint16_t length_, store_, flags_;  ///< in JSArrayBuffer
+  uint16_t buffer_, view_offset_, view_length_, external_, base_;  ///< in views
+};
+
+}  // namespace inquest::v8

@@ -1,0 +1,49 @@
+// Functions, the variables they close over, and contexts by themselves.
+#include <fmt/format.h>
+
+#include "v8/inspect/inspector.h"
+#include "v8/objects/context_locals.h"
+
+namespace inquest::v8 {
+namespace {
+constexpr size_t kMaxContexts = 64;  ///< of one function's chain
+}
+
+/// Scopes of modules hold everything, so whole chains are shown of the function asked for only; of those inside other
+/// values the innermost scope, briefly.
+void Inspector::add_function(uint64_t word, uint32_t depth, Value& value) {
+  bool asked_for = above_.size() == 1;
+  uint64_t context = objects_.field(word, context_offset_);
+  for (size_t i = 0; i < (asked_for ? kMaxContexts : 1); ++i) {
+    ContextContents contents = read_context(objects_, context);
+    if (contents.scope_info == 0) return;
+    Value shown;
+    shown.kind = ValueKind::kInternal;
+    shown.type = "Context";
+    shown.address = Address(context);
+    add_context(context, asked_for ? depth : 1, shown);
+    internal(value, i == 0 ? "context" : fmt::format("context {}", i), std::move(shown));
+    context = contents.previous;
+    if (context == 0) return;
+  }
+}
+
+void Inspector::add_context(uint64_t context, uint32_t depth, Value& value) {
+  ContextContents contents = read_context(objects_, context);
+  if (contents.scope_info == 0) {
+    value.remark = "no context of a function, block or module";
+    return;
+  }
+  for (const ContextVariable& variable : contents.variables) {
+    if (value.properties.size() >= options_.max_properties || values_ > options_.max_values) {
+      ++value.more_properties;
+      continue;
+    }
+    NamedValue named;
+    named.name = variable.name;
+    named.value = variable.is_number ? number_value(variable.number) : tree(variable.value, depth - 1);
+    value.properties.push_back(std::move(named));
+  }
+}
+
+}  // namespace inquest::v8

@@ -1,0 +1,99 @@
+// Builds the tree of a value. One per runtime; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postmortem/model/result.h"
+#include "v8/inspect/buffer_reader.h"
+#include "v8/inspect/kinds.h"
+#include "v8/inspect/value.h"
+#include "v8/layout/constants.h"
+#include "v8/objects/constructor_name.h"
+#include "v8/objects/object_reader.h"
+
+namespace inquest::v8 {
+
+class Inspector {
+ public:
+  explicit Inspector(const Heap& heap);
+
+  /// The tree of a tagged word. Words that are no objects give kUnreadable.
+  Value inspect(uint64_t word, const InspectOptions& options);
+
+  /// The same of what a path of names leads to: properties, indexes, string or number keys of Maps, and what is shown
+  /// as internal. A usage error says which step does not exist. `word` may lack its tag.
+  Result<Value> inspect(uint64_t word, std::span<const std::string> path, const InspectOptions& options);
+
+  /// The bytes of a string (as UTF-8), ArrayBuffer, typed array or DataView; nothing for others, or when they are not
+  /// in the core.
+  std::optional<std::string> bytes(uint64_t word);
+
+ private:
+  Value tree(uint64_t word, uint32_t depth);
+  void add_members(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void set_primitive(uint64_t word, const MapInfo& map, Value& value);
+  void set_type(uint64_t word, const MapInfo& map, Value& value);
+  void set_summary(uint64_t word, const MapInfo& map, Value& value);
+  std::optional<uint64_t> array_element(uint64_t word, uint64_t index) const;
+
+  // members.cc
+  enum class SymbolClass : uint8_t { kPublic, kPrivateName, kOfV8 };
+  SymbolClass symbol_class(uint64_t symbol) const;
+  /// "error_stack_symbol": V8's private symbols have no description since 9.x, but are roots.
+  std::string root_name_of(uint64_t word) const;
+  void add_properties(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void add_elements(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void add_array_store(uint64_t store, uint64_t count, uint32_t depth, Value& value);
+  void add_double_store(uint64_t store, uint64_t count, Value& value);
+  void add_number_dictionary(uint64_t store, uint32_t depth, Value& value);
+  void add_sloppy_arguments(uint64_t store, uint32_t depth, Value& value);
+  Value property_value(const ObjectReader::Property& property, uint32_t depth);
+
+  // builtins.cc
+  void add_internal(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void add_collection(uint64_t word, bool pairs, uint32_t depth, Value& value);
+  void add_weak_collection(uint64_t word, bool pairs, uint32_t depth, Value& value);
+  void add_promise(uint64_t word, uint32_t depth, Value& value);
+  void add_generator(uint64_t word, uint32_t depth, Value& value);
+  void add_buffer_facts(uint64_t word, Value& value);
+  void add_buffer_elements(uint64_t word, Value& value);
+  void add_internal_fields(uint64_t word, const MapInfo& map, Value& value);
+  void add_slots(uint64_t word, uint64_t first, uint64_t count, uint32_t depth, Value& value);
+  void add_internal_object(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  uint64_t collection_size(uint64_t word) const;
+  std::string date_text(uint64_t word) const;
+  std::string regexp_text(uint64_t word) const;
+  std::string_view promise_state(uint64_t word) const;
+
+  // closure.cc
+  void add_function(uint64_t word, uint32_t depth, Value& value);
+  void add_context(uint64_t context, uint32_t depth, Value& value);
+
+  void internal(Value& value, std::string name, uint64_t word, uint32_t depth);
+  static void internal(Value& value, std::string name, Value inner);
+  bool elements_full(const Value& value) const { return value.elements.size() >= options_.max_elements; }
+  const ConstructorNames& names_for(uint64_t word) const;
+  bool is_named(uint64_t word, std::string_view type) const;
+  std::optional<double> number(uint64_t word) const;
+
+  const Heap& heap_;
+  MapCache maps_;
+  ObjectReader objects_;
+  Kinds kinds_;
+  BufferReader buffers_;
+  std::vector<ConstructorNames> names_;
+  InspectOptions options_;
+  uint64_t values_ = 0;          ///< built so far
+  std::vector<uint64_t> above_;  ///< the objects that contain what is being built
+  uint16_t context_offset_;      ///< JSFunction::context
+};
+
+Value number_value(double number);
+Value text_value(ValueKind kind, std::string text);
+
+}  // namespace inquest::v8
