@@ -351,10 +351,7 @@ CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {
 std::vector<Variable> DwarfDebugInfo::arguments(uint64_t address, const CodeLocation& location,
                                                 const FrameContext& context) {
   if (location.from_symbol || location.die == 0) return {};
-  Die function = function_at(address);
-  if (!function) return {};
-  Die scope = function.unit().die_at(location.die);
-  return scope ? parameters_.of(scope, function, context) : std::vector<Variable>();
+  return parameters_.of(address, location.die, context);
 }
 
 Die DwarfDebugInfo::function_at(uint64_t address) {

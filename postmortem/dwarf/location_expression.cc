@@ -62,6 +62,7 @@ class LocationMachine : public elf::ExpressionMachine {
 
   bool set_register(uint64_t number) {
     if (Bytes wide = number < Registers::kCount ? Bytes() : frame_.wide_register(number); !wide.empty()) {
+      note_read();
       current_.kind = Piece::Kind::kBytes;
       current_.bytes = wide;
       return true;
@@ -131,11 +132,15 @@ class LocationMachine : public elf::ExpressionMachine {
     switch (operation) {
       case DW_OP_fbreg: {
         int64_t offset = reader().sleb();
+        note_read();
         auto base = frame_.frame_base();
         push_or_fail(base ? std::optional(*base + static_cast<uint64_t>(offset)) : std::nullopt);
         return true;
       }
-      case DW_OP_call_frame_cfa: push_or_fail(frame_.cfa()); return true;
+      case DW_OP_call_frame_cfa:
+        note_read();
+        push_or_fail(frame_.cfa());
+        return true;
       case DW_OP_entry_value:
       case DW_OP_GNU_entry_value: {
         Bytes expression = reader().block(reader().uleb());
@@ -220,12 +225,16 @@ class LocationMachine : public elf::ExpressionMachine {
 
 Location evaluate_location(const Unit& unit, Bytes expression, ExpressionFrame& frame) {
   LocationMachine machine(unit, expression, frame);
-  return machine.finish(machine.run());
+  bool ok = machine.run();
+  if (machine.has_read()) frame.has_read();
+  return machine.finish(ok);
 }
 
 std::optional<uint64_t> evaluate_number(const Unit& unit, Bytes expression, ExpressionFrame& frame) {
   LocationMachine machine(unit, expression, frame);
-  return machine.run() ? machine.number() : std::nullopt;
+  bool ok = machine.run();
+  if (machine.has_read()) frame.has_read();
+  return ok ? machine.number() : std::nullopt;
 }
 
 std::vector<std::byte> fetch(const Location& location, uint64_t size, const MemoryReader& memory, Missing* missing) {

@@ -61,6 +61,8 @@ class ExpressionFrame {
   virtual std::optional<uint64_t> entry_value(Bytes expression) = 0;
   /// The value that the caller passed for a parameter that the function does not have any more.
   virtual std::optional<uint64_t> passed_value(const Die& parameter) = 0;
+  /// An expression has used registers, memory, the frame's address or base: another frame may give another answer.
+  virtual void has_read() {}
 };
 
 /// `expression` is of a DIE of `unit`.

@@ -90,6 +90,7 @@ void ExpressionMachine::pick(uint64_t below) {
 }
 
 std::optional<uint64_t> ExpressionMachine::register_value(uint64_t number) {
+  note_read();
   if (number >= Registers::kCount) {
     fail(Failure::kNoRegister);
   } else if (!registers_.knows(static_cast<Registers::Index>(number))) {
@@ -107,6 +108,7 @@ void ExpressionMachine::push_register(uint64_t number, int64_t offset) {
 void ExpressionMachine::dereference(uint64_t size) {
   uint64_t value = 0;
   if (size == 0 || size > sizeof value) return fail(Failure::kDamaged);
+  note_read();
   Address address(pop());
   auto out = std::as_writable_bytes(std::span(&value, 1)).first(size);
   if (failure_ == Failure::kNone && memory_.read(address, out)) {

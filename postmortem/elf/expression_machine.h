@@ -34,6 +34,8 @@ class ExpressionMachine {
   std::optional<uint64_t> top() const { return depth_ ? std::optional(stack_[depth_ - 1]) : std::nullopt; }
   Failure failure() const { return failure_; }
   Address fault_address() const { return fault_address_; }
+  /// Whether it has asked for a register, memory or something else that differs from frame to frame.
+  bool has_read() const { return has_read_; }
 
  protected:
   /// An operation that is not known here; false when the derived class does not know it either.
@@ -51,6 +53,7 @@ class ExpressionMachine {
   }
   std::optional<uint64_t> register_value(uint64_t number);
   void dereference(uint64_t size);
+  void note_read() { has_read_ = true; }
 
  private:
   void pick(uint64_t below);
@@ -69,6 +72,7 @@ class ExpressionMachine {
   std::array<uint64_t, 64> stack_;
   size_t depth_ = 0;
   Failure failure_ = Failure::kNone;
+  bool has_read_ = false;
   Address fault_address_;
 };
 
