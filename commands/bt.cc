@@ -133,7 +133,11 @@ class BtBody : public ReportBody {
     size_t count = shown(stack);
     for (size_t i = 0; i < count && output.ok(); ++i) {
       const NativeFrame& frame = stack.frames[i];
-      output.print("#{:<2} {}\n", i, frame_text(stack, frame));
+      output.append('#');
+      output.append_number(i, 2);
+      output.append(' ');
+      write_frame(output, stack, frame);
+      output.append('\n');
       if (request_.verbose && !frame.location.inlined) write_details(output, stack, frame);
     }
     if (size_t more = stack.frames.size() - count; more > 0) {
@@ -143,31 +147,42 @@ class BtBody : public ReportBody {
     }
   }
 
-  static std::string frame_text(const NativeStack& stack, const NativeFrame& frame) {
+  // Deep recursion has tens of thousands of these: no text is put together on the way.
+  static void write_frame(Output& output, const NativeStack& stack, const NativeFrame& frame) {
     const Frame& physical = stack.physical(frame);
-    if (physical.signal_trampoline) return std::string(function_name(stack, frame));
+    if (physical.signal_trampoline) return output.append(function_name(stack, frame));
     const CodeLocation& location = frame.location;
-    std::string text = location.function.empty()
-                           ? fmt::format("{:#018x} in ?? ()", physical.pc.value())
-                           : fmt::format("{} ({})", escape_text(location.function), arguments_text(frame));
-    if (!location.file.empty()) {
-      text += " at " + escape_text(location.file);
-      if (location.line != 0) text += fmt::format(":{}", location.line);
-    } else if (frame.module != nullptr) {
-      text += " from " + escape_text(frame.module->path);
+    if (location.function.empty()) {
+      output.print("{:#018x} in ?? ()", physical.pc.value());
+    } else {
+      append_escaped(output, location.function);
+      output.append(" (");
+      write_arguments(output, frame);
+      output.append(')');
     }
-    if (location.inlined) text += " [inlined]";
-    if (physical.found_by == FoundBy::kScan) text += " [guess]";
-    return text;
+    if (!location.file.empty()) {
+      output.append(" at ");
+      append_escaped(output, location.file);
+      if (location.line != 0) {
+        output.append(':');
+        output.append_number(location.line);
+      }
+    } else if (frame.module != nullptr) {
+      output.append(" from ");
+      append_escaped(output, frame.module->path);
+    }
+    if (location.inlined) output.append(" [inlined]");
+    if (physical.found_by == FoundBy::kScan) output.append(" [guess]");
   }
 
-  static std::string arguments_text(const NativeFrame& frame) {
-    std::string text;
+  static void write_arguments(Output& output, const NativeFrame& frame) {
+    bool first = true;
     for (const Variable& argument : frame.arguments) {
-      text += text.empty() ? "" : ", ";
-      text += escape_text(argument.name) + "=" + escape_text(argument.value);
+      if (!std::exchange(first, false)) output.append(", ");
+      append_escaped(output, argument.name);
+      output.append('=');
+      append_escaped(output, argument.value);
     }
-    return text;
   }
 
   static void write_details(Output& output, const NativeStack& stack, const NativeFrame& frame) {

@@ -67,7 +67,8 @@ class JsonWriter {
   void write(bool value) { output_.append(value ? "true" : "false"); }
   template <class Integer>
   requires(std::integral<Integer> && !std::same_as<Integer, bool>) void write(Integer value) {
-    output_.print("{}", value);
+    fmt::format_int digits(value);
+    output_.append(std::string_view(digits.data(), digits.size()));
   }
 
   Output& output_;

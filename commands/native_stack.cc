@@ -27,6 +27,7 @@ class Namer {
   }
 
   void name(NativeStack& stack, WithArguments arguments) {
+    stack.frames.reserve(stack.stack.frames.size());
     for (size_t i = 0; i < stack.stack.frames.size(); ++i) {
       const Frame& frame = stack.stack.frames[i];
       const Module* module = module_of(frame);
@@ -53,7 +54,11 @@ class Namer {
   using Batches = std::map<const Module*, Batch>;
 
   void ask(Batches& batches, const Frame& frame) {
-    if (const Module* module = module_of(frame)) batches[module].addresses.push_back(place(*module, frame));
+    const Module* module = module_of(frame);
+    if (module == nullptr) return;
+    std::vector<uint64_t>& addresses = batches[module].addresses;
+    uint64_t address = place(*module, frame);
+    if (addresses.empty() || addresses.back() != address) addresses.push_back(address);
   }
   void locate(Batches& batches) {
     for (auto& [module, batch] : batches) {
@@ -62,14 +67,20 @@ class Namer {
       batch.addresses.erase(repeated.begin(), repeated.end());
       batch.answers = session_.debug_info().of(*module).locate(batch.addresses);
     }
+    repeated_ = {};
   }
 
   void add_tail_calls(Stack& stack) {
     std::vector<Frame> restored;
     size_t taken = 0;  // frames of the stack that are in `restored`
+    bool nothing = false;
     for (size_t i = 0; i + 1 < stack.frames.size(); ++i) {
+      // Between frames like the last two there is as little as between those.
+      if (nothing && is_alike(stack.frames[i - 1], stack.frames[i]) && is_alike(stack.frames[i], stack.frames[i + 1]))
+        continue;
       std::vector<Frame> missing = frames_between(stack.frames[i], stack.frames[i + 1]);
-      if (missing.empty()) continue;
+      nothing = missing.empty();
+      if (nothing) continue;
       auto begin = stack.frames.begin();
       restored.insert(restored.end(), begin + static_cast<ptrdiff_t>(taken), begin + static_cast<ptrdiff_t>(i) + 1);
       taken = i + 1;
@@ -79,6 +90,10 @@ class Namer {
     if (taken == 0) return;
     restored.insert(restored.end(), stack.frames.begin() + static_cast<ptrdiff_t>(taken), stack.frames.end());
     stack.frames = std::move(restored);
+  }
+  static bool is_alike(const Frame& a, const Frame& b) {
+    return a.pc == b.pc && a.exact_pc == b.exact_pc && a.signal_trampoline == b.signal_trampoline &&
+           a.found_by == b.found_by;
   }
   std::vector<Frame> frames_between(const Frame& callee, const Frame& caller) {
     const Module* module = module_of(callee);
@@ -103,8 +118,13 @@ class Namer {
     return region_ == nullptr || region_->executable;
   }
 
-  std::span<const CodeLocation> locations_of(const Module& module, const Frame& frame) const {
+  std::span<const CodeLocation> locations_of(const Module& module, const Frame& frame) {
     uint64_t address = place(module, frame);
+    if (repeated_.module != &module || repeated_.address != address)
+      repeated_ = {&module, address, find_locations(module, address)};
+    return repeated_.locations;
+  }
+  std::span<const CodeLocation> find_locations(const Module& module, uint64_t address) const {
     for (const Batches* batches : {&of_frames_, &of_tail_calls_}) {
       auto batch = batches->find(&module);
       if (batch == batches->end()) continue;
@@ -119,8 +139,7 @@ class Namer {
     if (frame.location.from_symbol) return;
     const Frame& physical = stack.physical(frame);
     auto callers = std::span(stack.stack.frames).subspan(frame.physical + 1);
-    frame.arguments = session_.debug_info()
-                          .of(*frame.module)
+    frame.arguments = info_of(*frame.module)
                           .arguments(place(*frame.module, physical), frame.location,
                                      {.memory = session_.target().memory(),
                                       .frame = physical,
@@ -130,12 +149,26 @@ class Namer {
                                       .target = &session_.target(),
                                       .with_types = typed});
   }
+  DebugInfo& info_of(const Module& module) {
+    if (info_module_ != &module) {
+      info_module_ = &module;
+      info_ = &session_.debug_info().of(module);
+    }
+    return *info_;
+  }
 
   Session& session_;
   ModuleFinder finder_;
   TailCallFinder tail_calls_;
   const Module* last_ = nullptr;
   const MemoryRegion* region_ = nullptr;
+  const Module* info_module_ = nullptr;
+  DebugInfo* info_ = nullptr;  ///< of `info_module_`
+  struct {
+    const Module* module = nullptr;
+    uint64_t address = 0;
+    std::span<const CodeLocation> locations;
+  } repeated_;  ///< the last question and its answer
   Batches of_frames_, of_tail_calls_;
 };
 

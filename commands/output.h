@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <functional>
 #include <iterator>
 #include <string>
@@ -27,6 +28,8 @@ class Output {
     if (buffer_.size() >= kBlock) flush();
   }
   void append(char character) { append(std::string_view(&character, 1)); }
+  /// In decimal, with blanks behind it up to `width` characters.
+  void append_number(uint64_t number, size_t width = 0);
 
   template <class... Values>
   void print(fmt::format_string<Values...> format, Values&&... values) {

@@ -90,9 +90,21 @@ std::string escape_text(std::string_view text, LineBreaks line_breaks) {
   return out;
 }
 
+void append_escaped(Output& output, std::string_view text) {
+  if (is_plain_ascii(text))
+    output.append(text);
+  else
+    output.append(escape_text(text));
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
+  auto is_plain = [](char character) { return character >= 0x20 && character != '"' && character != '\\' && character != 0x7f; };
   while (!text.empty()) {
+    size_t plain = static_cast<size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     Decoded next = decode_utf8(text);
     if (!next.valid) {
       out += "\xef\xbf\xbd";

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "commands/output.h"
+
 namespace inquest::commands {
 
 enum class LineBreaks : uint8_t {
@@ -15,6 +17,9 @@ enum class LineBreaks : uint8_t {
 /// `text` made harmless for a terminal: control characters (C0, DEL, C1) become \n, \t, \xNN or \uNNNN, direction
 /// overrides become \uNNNN, bytes that are not UTF-8 become \xNN. Everything else stays as it is, backslashes too.
 std::string escape_text(std::string_view text, LineBreaks line_breaks = LineBreaks::kEscape);
+
+/// The same at the end of `output`, without a copy where `text` is harmless.
+void append_escaped(Output& output, std::string_view text);
 
 /// Whether `text` is printable ASCII throughout, so that `escape_text` would not change it.
 bool is_plain_ascii(std::string_view text);

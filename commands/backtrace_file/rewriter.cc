@@ -14,15 +14,6 @@ namespace {
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-/// Names from debug information may hold anything; nearly all hold nothing that could harm a terminal or a line.
-void append_escaped(Output& output, std::string_view text) {
-  if (is_plain_ascii(text)) {
-    output.append(text);
-  } else {
-    output.append(escape_text(text));
-  }
-}
-
 /// In folded stacks a semicolon would end the frame.
 void append_folded(Output& output, std::string_view text) {
   if (is_plain_ascii(text) && text.find(';') == std::string_view::npos) return output.append(text);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -271,9 +273,15 @@ std::string enumerator(const FormatContext& context, const TypeInfo& type, std::
   return text.empty() ? "0" : text + ")";
 }
 
+std::string hexadecimal(uint64_t value) {
+  std::array<char, 18> digits{'0', 'x'};
+  char* end = std::to_chars(digits.data() + 2, digits.data() + digits.size(), value, 16).ptr;
+  return std::string(digits.data(), end);
+}
+
 std::string pointer(const FormatContext& context, const TypeInfo& type, uint64_t value) {
   const TypeInfo& target = context.types.of(type.target);
-  std::string text = fmt::format("{:#x}", value);
+  std::string text = hexadecimal(value);
   if (value == 0) return text;
   std::string symbol = context.symbol(value);
   if (!symbol.empty()) text += " " + symbol;
