@@ -99,7 +99,9 @@ void append_escaped(Output& output, std::string_view text) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  auto is_plain = [](char character) { return character >= 0x20 && character != '"' && character != '\\' && character != 0x7f; };
+  auto is_plain = [](char character) {
+    return character >= 0x20 && character != '"' && character != '\\' && character != 0x7f;
+  };
   while (!text.empty()) {
     size_t plain = static_cast<size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
     out.append(text.substr(0, plain));

@@ -413,6 +413,7 @@ std::vector<std::string> DwarfDebugInfo::notes() const {
     all.insert(all.end(), notes_.begin(), notes_.end());
     if (more_notes_) all.push_back("inlined functions of further units are unknown, for the same reasons");
   }
+  std::ranges::sort(all);  // threads find them in any order
   if (file_)
     for (std::string& damage : file_->damage()) all.push_back("debug information is damaged: " + damage);
   return all;

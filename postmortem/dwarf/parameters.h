@@ -77,7 +77,7 @@ class Parameters {
     bool summarised = false;                       ///< shown as "..." without being read
     Expression at_call, at_exact;                  ///< for the call instruction, and for the pc behind it
     std::optional<bool> differs_at_exact = false;  ///< nothing: not asked so far
-    std::optional<Surroundings> hopeless;          ///< where it was found not to depend on registers that there is no value
+    std::optional<Surroundings> hopeless;  ///< where it was found not to depend on registers that there is no value
   };
   struct Plan {
     Die function;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "postmortem/unwind/cfi_expression.h"
-#include "postmortem/unwind/cfi_row.h"
 
 namespace inquest::unwind {
 namespace {
@@ -88,6 +87,39 @@ class RowApplier {
   std::string problem_;
 };
 
+/// Null, with the reason in `outcome`, where nothing describes the frame or what does is damaged.
+const RowMemo::Entry* look_up(const CodeMap& code, const Frame& frame, RowMemo& memo, CfiOutcome& outcome) {
+  Address lookup = frame.lookup_pc();
+  const ModuleCode* module = code.module_at(lookup);
+  auto fde = module ? module->find(module->module().link_time(lookup)) : std::nullopt;
+  // A return address that was put on the stack by hand, as makecontext does, may be the first byte of a function.
+  if (!fde && lookup != frame.pc && (module = code.module_at(frame.pc)) != nullptr) {
+    lookup = frame.pc;
+    fde = module->find(module->module().link_time(lookup));
+    if (fde && fde->start != module->module().link_time(lookup)) fde.reset();
+  }
+  if (!fde) {
+    outcome.problem = undescribed(code, frame.pc);
+    return nullptr;
+  }
+  outcome.described = true;
+  if (!code.may_execute(fde->cie.instructions.size() + fde->instructions.size())) {
+    outcome.problem = "too much call frame information for " + place_text(code, frame.pc);
+    return nullptr;
+  }
+  auto row = row_at(*fde, module->module().link_time(lookup));
+  if (!row || fde->cie.return_register >= Registers::kCount) {
+    outcome.problem = "damaged call frame information for " + place_text(code, frame.pc);
+    return nullptr;
+  }
+  return &memo.keep({.pc = frame.pc,
+                     .lookup = lookup,
+                     .exact_pc = frame.lookup_pc() == frame.pc,
+                     .return_register = fde->cie.return_register,
+                     .signal_frame = fde->cie.signal_frame,
+                     .row = *row});
+}
+
 std::string memory_problem(const MemoryReader& memory, Address address) {
   return fmt::format("the stack at {:#x} cannot be read: {}", address.value(),
                      to_string(memory.fault_at(address, 8).cause));
@@ -111,53 +143,32 @@ std::string place_text(const CodeMap& code, Address pc) {
   return fmt::format("{:#x} in {}", pc.value(), path.substr(path.rfind('/') + 1));
 }
 
-CfiOutcome step_by_cfi(const CodeMap& code, const Frame& frame) {
-  Address lookup = frame.lookup_pc();
-  const ModuleCode* module = code.module_at(lookup);
+CfiOutcome step_by_cfi(const CodeMap& code, const Frame& frame, RowMemo& memo) {
   CfiOutcome outcome;
-  auto fde = module ? module->find(module->module().link_time(lookup)) : std::nullopt;
-  // A return address that was put on the stack by hand, as makecontext does, may be the first byte of a function.
-  if (!fde && lookup != frame.pc && (module = code.module_at(frame.pc)) != nullptr) {
-    lookup = frame.pc;
-    fde = module->find(module->module().link_time(lookup));
-    if (fde && fde->start != module->module().link_time(lookup)) fde.reset();
-  }
-  if (!fde) {
-    outcome.problem = undescribed(code, frame.pc);
-    return outcome;
-  }
+  const RowMemo::Entry* entry = memo.find(frame);
+  if (entry == nullptr && (entry = look_up(code, frame, memo, outcome)) == nullptr) return outcome;
   outcome.described = true;
-  if (!code.may_execute(fde->cie.instructions.size() + fde->instructions.size())) {
-    outcome.problem = "too much call frame information for " + place_text(code, frame.pc);
-    return outcome;
-  }
-  auto row = row_at(*fde, module->module().link_time(lookup));
-  uint64_t return_register = fde->cie.return_register;
-  if (!row || return_register >= Registers::kCount) {
-    outcome.problem = "damaged call frame information for " + place_text(code, frame.pc);
-    return outcome;
-  }
   Step step;
-  step.placed_by_hand = !frame.exact_pc && lookup == frame.pc;
-  step.signal_frame = fde->cie.signal_frame;
-  const RegisterRule& return_rule = row->registers[return_register];
+  step.placed_by_hand = !frame.exact_pc && entry->lookup == frame.pc;
+  step.signal_frame = entry->signal_frame;
+  const RegisterRule& return_rule = entry->row.registers[entry->return_register];
   if (return_rule.kind == Kind::kUndefined) {
     step.outermost = true;
     outcome.step = step;
     return outcome;
   }
-  if (std::string problem = RowApplier(code, frame, *row).apply(step); !problem.empty()) {
+  if (std::string problem = RowApplier(code, frame, entry->row).apply(step); !problem.empty()) {
     outcome.problem = place_text(code, frame.pc) + ": " + problem;
     return outcome;
   }
-  auto index = static_cast<Registers::Index>(return_register);
+  auto index = static_cast<Registers::Index>(entry->return_register);
   if (!step.caller.knows(index)) {
     bool saved = return_rule.kind == Kind::kOffset;
     outcome.problem = saved ? memory_problem(code.memory(), step.cfa + static_cast<uint64_t>(return_rule.value))
                             : "the return address of " + place_text(code, frame.pc) + " cannot be computed";
     return outcome;
   }
-  step.caller.set(Registers::kRip, step.caller.values.gpr[return_register]);
+  step.caller.set(Registers::kRip, step.caller.values.gpr[entry->return_register]);
   step.outermost = step.caller.values.gpr[Registers::kRip] == 0;
   outcome.step = step;
   return outcome;

@@ -25,8 +25,8 @@ bool is_start_of_thread(std::string_view function) {
 /// The walk up one stack.
 class Walk {
  public:
-  Walk(const CodeMap& code, Guesser& guesser, const UnwindOptions& options)
-      : code_(code), guesser_(guesser), options_(options) {}
+  Walk(const CodeMap& code, Guesser& guesser, RowMemo& memo, const UnwindOptions& options)
+      : code_(code), guesser_(guesser), memo_(memo), options_(options) {}
 
   Stack run(const Thread& thread) {
     Stack stack;
@@ -59,7 +59,8 @@ class Walk {
                                         frame.registers.values.sp().value());
         break;
       }
-      bool after_signal = frame.signal_trampoline;
+      if (count == stack.frames.capacity()) make_room(stack);
+      bool after_signal = stack.frames.back().signal_trampoline;
       stack.frames.push_back({.pc = step->caller.values.pc(),
                               .cfa = {},
                               .registers = step->caller,
@@ -81,7 +82,7 @@ class Walk {
         return step;
       }
     }
-    CfiOutcome outcome = step_by_cfi(code_, frame);
+    CfiOutcome outcome = step_by_cfi(code_, frame, memo_);
     if (outcome.step) {
       // Coroutines begin in such a place, above which there are data (glibc's __start_context).
       outcome.step->outermost |= outcome.step->placed_by_hand && !code_.is_code(outcome.step->caller.values.pc());
@@ -114,6 +115,19 @@ class Walk {
     return symbol ? symbol->name : std::string_view();
   }
 
+  /// For as many frames as the rest of the stack has, should they be as large as those so far: growing by half as much
+  /// again touches twice the memory.
+  void make_room(Stack& stack) const {
+    constexpr size_t kWorthAsking = 1024;
+    size_t count = stack.frames.size();
+    if (count < kWorthAsking) return;
+    Address first = stack.frames.front().registers.values.sp(), last = stack.frames.back().registers.values.sp();
+    const MemoryRegion* region = code_.memory().region_of(last);
+    if (region == nullptr || !region->contains(first) || first >= last) return;
+    uint64_t more = (region->end() - last) / ((last - first) / count + 1);
+    stack.frames.reserve(std::min(options_.max_frames, count + count / 2 + more));
+  }
+
   /// Stacks grow downwards, so each caller lies higher, unless the thread changed to another stack.
   bool progresses(const Frame& frame, const Step& step) {
     if (!frame.registers.knows(Registers::kRsp) || !step.caller.knows(Registers::kRsp)) return false;
@@ -128,6 +142,7 @@ class Walk {
 
   const CodeMap& code_;
   Guesser& guesser_;
+  RowMemo& memo_;
   const UnwindOptions& options_;
   std::string problem_;
   int stack_changes_ = 0;
@@ -139,12 +154,13 @@ class CoreUnwinder : public Unwinder {
       : code_(target, std::move(debug_file_of)), guesser_(code_) {}
 
   Stack unwind(const Thread& thread, const UnwindOptions& options) override {
-    return Walk(code_, guesser_, options).run(thread);
+    return Walk(code_, guesser_, memo_, options).run(thread);
   }
 
  private:
   CodeMap code_;
   Guesser guesser_;
+  RowMemo memo_;
 };
 
 }  // namespace

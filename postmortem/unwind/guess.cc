@@ -176,7 +176,8 @@ Guesser::Trust Guesser::trust(const Frame& caller, Address callee) const {
   if (auto target = code_.call_target(caller.pc); target && !may_lead_to(*target, callee)) return Trust::kNone;
   Frame frame = caller;
   for (int steps = 0; steps < kConvincingSteps; ++steps) {
-    CfiOutcome outcome = step_by_cfi(code_, frame);
+    RowMemo memo;
+    CfiOutcome outcome = step_by_cfi(code_, frame, memo);
     if (!outcome.step) return steps == 0 ? Trust::kNone : Trust::kPlausible;
     if (outcome.step->outermost || outcome.step->signal_frame) return Trust::kConvincing;
     Address next = outcome.step->caller.values.pc();
