@@ -61,6 +61,7 @@ class Namer {
     if (addresses.empty() || addresses.back() != address) addresses.push_back(address);
   }
   void locate(Batches& batches) {
+    for (auto& [module, batch] : batches) session_.debug_info().of(*module).prepare(false);
     for (auto& [module, batch] : batches) {
       std::ranges::sort(batch.addresses);
       auto repeated = std::ranges::unique(batch.addresses);
@@ -174,10 +175,23 @@ class Namer {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+/// The modules that threads are in will be asked about, and the C library, where nearly every stack begins: unpacking
+/// its debug information takes longer than all the rest, and goes on while stacks are unwound.
+void prepare(Session& session, std::span<const Thread* const> threads, bool arguments) {
+  ModuleFinder finder(session.target());
+  std::set<const Module*> modules;
+  for (const Thread* thread : threads) modules.insert(finder.at(thread->registers.pc()));
+  for (const Module& module : session.target().modules()) {
+    if (modules.contains(&module) || base_name(module.path).starts_with("libc.so"))
+      session.debug_info().of(module).prepare(arguments);
+  }
+}
+
 }  // namespace
 
 std::vector<NativeStack> native_stacks(Session& session, std::span<const Thread* const> threads,
                                        const UnwindOptions& options, WithArguments arguments) {
+  prepare(session, threads, arguments != WithArguments::kNo);
   std::vector<NativeStack> stacks;
   const Thread* first = session.target().threads().data();
   for (const Thread* thread : threads) {

@@ -56,7 +56,8 @@ std::vector<CodeLocation> Names::locate(Address address) const {
   if (!module) return {};
   std::array<uint64_t, 1> wanted = {module->link_time(address)};
   CodeLocations found = debug_info_.of(*module).locate(wanted);
-  return std::move(found.locations);
+  auto locations = found.of(0);
+  return {locations.begin(), locations.end()};
 }
 
 FunctionName Names::function(Address address) const {

@@ -5,8 +5,9 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <new>
-#include <thread>
+#include <system_error>
 
 namespace inquest::dwarf {
 namespace {
@@ -14,8 +15,8 @@ namespace {
 using elf::ElfSection;
 
 constexpr std::array<std::string_view, kSectionCount> kNames = {
-    "info",     "types", "abbrev",      "str", "line",     "line_str", "ranges",
-    "rnglists", "addr",  "str_offsets", "loc", "loclists", "cu_index", "tu_index",
+    "info", "types",       "abbrev", "str",      "line",     "line_str", "ranges",  "rnglists",
+    "addr", "str_offsets", "loc",    "loclists", "cu_index", "tu_index", "aranges",
 };
 constexpr uint32_t kZstd = 2;  // ELFCOMPRESS_ZSTD: newer than the elf.h of glibc 2.36
 
@@ -57,6 +58,7 @@ Bytes DebugSections::get(SectionId id) const {
 const std::vector<Bytes>& DebugSections::pieces(SectionId id) const {
   Slot& slot = slots_[static_cast<size_t>(id)];
   slot.once.run([&] { load(id, slot); });
+  if (!slot.failures.empty()) slot.asked = true;
   return slot.pieces;
 }
 
@@ -112,8 +114,7 @@ void DebugSections::unpack(const ElfSection& section, bool gnu, Slot& slot) cons
       failure = "has damaged compressed data";
   }
   if (!failure.empty()) {
-    std::lock_guard lock(damage_mutex_);
-    damage_.push_back(std::string(section.name) + " " + failure);
+    slot.failures.push_back(std::string(section.name) + " " + failure);
     return;
   }
   slot.pieces.emplace_back(storage.get(), size);
@@ -129,21 +130,28 @@ bool DebugSections::is_packed(SectionId id) const {
   return false;
 }
 
-void DebugSections::prefetch(std::initializer_list<SectionId> ids) const {
-  std::vector<std::jthread> workers;
-  for (SectionId id : ids) {
-    if (!is_packed(id)) continue;
-    try {
-      workers.emplace_back([this, id] { get(id); });
-    } catch (const std::system_error&) {
-      get(id);
-    }
+void DebugSections::unpack_ahead(std::initializer_list<SectionId> ids) const {
+  std::vector<SectionId> packed;
+  std::ranges::copy_if(ids, std::back_inserter(packed), [this](SectionId id) { return is_packed(id); });
+  if (packed.empty() || std::thread::hardware_concurrency() < 2) return;
+  std::lock_guard lock(workers_mutex_);
+  try {
+    workers_.emplace_back([this, packed = std::move(packed)] {
+      for (SectionId id : packed) {
+        Slot& slot = slots_[static_cast<size_t>(id)];
+        slot.once.run([&] { load(id, slot); });
+      }
+    });
+  } catch (const std::system_error&) {
+    // Whoever asks unpacks then.
   }
 }
 
 std::vector<std::string> DebugSections::damage() const {
-  std::lock_guard lock(damage_mutex_);
-  return damage_;
+  std::vector<std::string> all;
+  for (const Slot& slot : slots_)
+    if (slot.asked) all.insert(all.end(), slot.failures.begin(), slot.failures.end());
+  return all;
 }
 
 }  // namespace inquest::dwarf

@@ -8,11 +8,13 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "postmortem/dwarf/quick_once.h"
@@ -37,8 +39,9 @@ enum class SectionId : uint8_t {
   kLoclists,
   kCuIndex,
   kTuIndex,
+  kAranges,
 };
-inline constexpr size_t kSectionCount = 14;
+inline constexpr size_t kSectionCount = 15;
 
 class DebugSections {
  public:
@@ -50,10 +53,10 @@ class DebugSections {
   Bytes get(SectionId id) const;
   /// All sections of that name: in a .dwo file each type unit has one of its own.
   const std::vector<Bytes>& pieces(SectionId id) const;
-  /// Unpacks those that are compressed, in parallel.
-  void prefetch(std::initializer_list<SectionId> ids) const;
+  /// Begins to unpack those that are compressed, one after the other in a thread of their own, and does not wait.
+  void unpack_ahead(std::initializer_list<SectionId> ids) const;
 
-  /// What could not be unpacked, one phrase each.
+  /// What was asked for and could not be unpacked, one phrase each.
   std::vector<std::string> damage() const;
 
   const elf::ElfImage& image() const { return *image_; }
@@ -62,6 +65,8 @@ class DebugSections {
  private:
   struct Slot {
     QuickOnce once;
+    std::atomic<bool> asked = false;
+    std::vector<std::string> failures;
     std::vector<Bytes> pieces;
     std::vector<std::unique_ptr<std::byte[]>> storage;
   };
@@ -72,8 +77,8 @@ class DebugSections {
   std::shared_ptr<const elf::ElfImage> image_;
   Flavour flavour_;
   mutable std::array<Slot, kSectionCount> slots_;
-  mutable std::mutex damage_mutex_;
-  mutable std::vector<std::string> damage_;
+  mutable std::mutex workers_mutex_;
+  mutable std::vector<std::jthread> workers_;  ///< the last member: they use the others
 };
 
 }  // namespace inquest::dwarf

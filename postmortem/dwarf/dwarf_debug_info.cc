@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "postmortem/dwarf/address_ranges.h"
 #include "postmortem/dwarf/tail_calls.h"
 
 namespace inquest::dwarf {
@@ -99,20 +100,74 @@ DwarfDebugInfo::DwarfDebugInfo(DebugFiles files, std::shared_ptr<const SymbolSou
 
 DwarfDebugInfo::~DwarfDebugInfo() = default;
 
+void DwarfDebugInfo::prepare(bool arguments) {
+  if (file_) file_->prepare(arguments);
+}
+
+namespace {
+
+bool has_code(const Unit& unit) {
+  if (unit.section_id() != SectionId::kInfo || unit.type() == DW_UT_type) return false;
+  uint16_t tag = unit.root().tag;
+  return tag == DW_TAG_compile_unit || tag == DW_TAG_skeleton_unit;
+}
+
+bool by_start(const AddressRange& a, const AddressRange& b) { return a.low != b.low ? a.low < b.low : a.high < b.high; }
+
+}  // namespace
+
+// What .debug_aranges says of one unit.
+struct DwarfDebugInfo::Hint {
+  std::vector<AddressRange> ranges;
+  QuickOnce once;
+  bool is_true = false;
+};
+
+void DwarfDebugInfo::map_hints() {
+  const DebugSections& sections = file_->sections();
+  if (sections.pieces(SectionId::kInfo).size() != 1) return;
+  for (UnitCode& code : read_address_ranges(sections.get(SectionId::kAranges))) {
+    auto unit = file_->index_at(code.unit);
+    if (!unit || file_->units()[*unit]->offset() != code.unit) continue;
+    if (*unit >= hints_.size()) hints_.resize(*unit + 1);
+    auto& hint = hints_[*unit];
+    if (hint) continue;  // one set per unit
+    for (const AddressRange& range : code.ranges) hint_map_.add(range.low, range.high, static_cast<uint32_t>(*unit));
+    hint = std::make_unique<Hint>();
+    hint->ranges = std::move(code.ranges);
+  }
+  hint_map_.build();
+}
+
+// Whether the unit says the same.
+bool DwarfDebugInfo::is_true(size_t unit, Hint& hint) {
+  hint.once.run([&] {
+    const Unit& own = *file_->units()[unit];
+    if (!has_code(own)) return;
+    constexpr uint64_t kFew = 1024;  // of code that the linker left out; each of the others may have a base of its own
+    RangeBudget budget{2 * hint.ranges.size() + kFew, true};
+    std::vector<AddressRange> ranges = own.root_ranges(budget);
+    std::ranges::sort(ranges, by_start);
+    std::ranges::sort(hint.ranges, by_start);
+    hint.is_true = std::ranges::equal(ranges, hint.ranges, [](const AddressRange& a, const AddressRange& b) {
+      return a.low == b.low && a.high == b.high;
+    });
+    hint.ranges = {};
+  });
+  return hint.is_true;
+}
+
 void DwarfDebugInfo::map_units() {
-  if (!file_) return;
   // An entry of .debug_ranges has 8 bytes or 16, of .debug_rnglists mostly 3 or more.
   const DebugSections& sections = file_->sections();
   RangeBudget budget{kSmallBudget + sections.get(SectionId::kRanges).size() / 4 +
                      sections.get(SectionId::kRnglists).size()};
-  for (auto& unit : file_->units()) {
-    if (unit->section_id() != SectionId::kInfo || unit->type() == DW_UT_type) continue;
-    uint16_t tag = unit->root().tag;
-    if (tag != DW_TAG_compile_unit && tag != DW_TAG_skeleton_unit) continue;
-    auto& state = units_.emplace_back(std::make_unique<UnitState>(*unit));
-    auto ranges = unit->root_ranges(budget);
-    for (const AddressRange& range : ranges) map_.add(range.low, range.high, state.get());
-    if (ranges.empty()) silent_.push_back(state.get());
+  const auto& units = file_->units();
+  for (uint32_t i = 0; i < units.size(); ++i) {
+    if (!has_code(*units[i])) continue;
+    auto ranges = units[i]->root_ranges(budget);
+    for (const AddressRange& range : ranges) map_.add(range.low, range.high, i);
+    if (ranges.empty()) silent_.push_back(i);
   }
   map_.build();
 }
@@ -122,13 +177,13 @@ void DwarfDebugInfo::map_units() {
 void DwarfDebugInfo::map_silent_units() {
   std::unordered_set<uint64_t> programs;
   WorkLimit lines(line_limit());
-  for (UnitState* state : silent_) {
-    const Unit& unit = state->unit;
+  for (uint32_t i : silent_) {
+    const Unit& unit = *file_->units()[i];
     if (!unit.root().dwo_name.empty()) continue;
-    for (const AddressRange& range : FunctionIndex(unit).ranges()) silent_map_.add(range.low, range.high, state);
+    for (const AddressRange& range : FunctionIndex(unit).ranges()) silent_map_.add(range.low, range.high, i);
     auto program = unit.root().line_table;
     if (!program || !programs.insert(*program).second || !lines.allows(LineTable::size_of(unit))) continue;
-    for (const AddressRange& range : LineTable(unit).ranges()) silent_map_.add(range.low, range.high, state);
+    for (const AddressRange& range : LineTable(unit).ranges()) silent_map_.add(range.low, range.high, i);
   }
   silent_map_.build();
 }
@@ -138,13 +193,39 @@ uint64_t DwarfDebugInfo::line_limit() const {
   return file_ ? file_->sections().get(SectionId::kLine).size() * kTimesRun + kSmallBudget : 0;
 }
 
+DwarfDebugInfo::UnitState* DwarfDebugInfo::state_of(size_t unit) {
+  std::call_once(states_once_, [this] { states_ = std::vector<std::atomic<UnitState*>>(file_->units().size()); });
+  if (UnitState* known = states_[unit].load(std::memory_order_acquire)) return known;
+  std::lock_guard lock(states_mutex_);
+  if (UnitState* known = states_[unit].load(std::memory_order_acquire)) return known;
+  auto& state = kept_states_.emplace_back(std::make_unique<UnitState>(*file_->units()[unit]));
+  states_[unit].store(state.get(), std::memory_order_release);
+  return state.get();
+}
+
+bool DwarfDebugInfo::is_loaded(uint64_t address) const {
+  const auto& segments = (files_.image ? files_.image : files_.debug)->headers().segments;
+  bool any = false;
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_LOAD) continue;
+    any = true;
+    if (address - segment.p_vaddr < segment.p_memsz) return true;
+  }
+  return !any;
+}
+
 DwarfDebugInfo::UnitState* DwarfDebugInfo::unit_at(uint64_t address) {
-  std::call_once(units_once_, [this] { map_units(); });
-  if (UnitState* const* found = map_.find(address)) return *found;
+  if (!file_) return nullptr;
+  hints_once_.run([this] { map_hints(); });
+  const uint32_t* hinted = hint_map_.find(address);
+  if (hinted && is_true(*hinted, *hints_[*hinted])) return state_of(*hinted);
+  if (!hints_.empty() && !is_loaded(address)) return nullptr;  // the callers of a library are asked about too
+  units_once_.run([this] { map_units(); });
+  if (const uint32_t* found = map_.find(address)) return state_of(*found);
   if (silent_.empty()) return nullptr;
-  std::call_once(silent_once_, [this] { map_silent_units(); });
-  UnitState* const* found = silent_map_.find(address);
-  return found ? *found : nullptr;
+  silent_once_.run([this] { map_silent_units(); });
+  const uint32_t* found = silent_map_.find(address);
+  return found ? state_of(*found) : nullptr;
 }
 
 const Unit& DwarfDebugInfo::functions_of(const Unit& unit) {
@@ -308,9 +389,6 @@ CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {
     task.numbers = std::span(order).subspan(begin, end - begin);
     tasks.push_back(std::move(task));
   }
-  if (file_ && tasks.size() > 0)
-    file_->sections().prefetch({SectionId::kLine, SectionId::kLineStr, SectionId::kRanges, SectionId::kRnglists});
-
   std::atomic<size_t> next = 0;
   WorkLimit lines(line_limit());
   auto work = [&] {
@@ -328,22 +406,20 @@ CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {
     work();
   }
 
+  CodeLocations all;
+  all.expect(addresses.size());
   std::vector<std::span<const CodeLocation>> found(unique.size());
-  size_t total = 0;
-  for (const Task& task : tasks) {
-    total += task.locations.size();
+  for (Task& task : tasks) {
+    auto locations = all.keep(std::move(task.locations));
     for (size_t i = 0; i < task.numbers.size(); ++i) {
       size_t begin = i ? task.ends[i - 1] : 0;
-      found[task.numbers[i]] = std::span(task.locations).subspan(begin, task.ends[i] - begin);
+      found[task.numbers[i]] = locations.subspan(begin, task.ends[i] - begin);
     }
   }
-  CodeLocations all;
-  all.ends.reserve(addresses.size());
-  all.locations.reserve(total);
-  for (uint64_t address : addresses) {
-    auto number = static_cast<size_t>(std::ranges::lower_bound(unique, address) - unique.begin());
-    all.locations.insert(all.locations.end(), found[number].begin(), found[number].end());
-    all.ends.push_back(static_cast<uint32_t>(all.locations.size()));
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    bool as_given = addresses.size() == unique.size() && addresses[i] == unique[i];
+    auto number = as_given ? i : static_cast<size_t>(std::ranges::lower_bound(unique, addresses[i]) - unique.begin());
+    all.set(i, found[number]);
   }
   return all;
 }

@@ -1,11 +1,12 @@
 // DebugInfo from DWARF, with ELF symbols where that ends.
 //
-// What is read for a question: the headers and first DIEs of all units (an address leads to a unit by the ranges that
-// its DIE names), then per unit that is hit its line program, the list of its functions, and the DIEs below the
-// functions that are hit. Units are independent, so threads share them out; see function_index.h for what is skipped.
+// What is read for a question: the headers of all units, and .debug_aranges or else the first DIE of every unit (an
+// address leads to a unit by the ranges that its DIE names), then per unit that is hit its line program, the list of
+// its functions, and the DIEs below the functions that are hit. Units are independent, so threads share them out; see
+// function_index.h for what is skipped.
 #pragma once
 
-#include <map>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "postmortem/dwarf/interval_map.h"
 #include "postmortem/dwarf/line_table.h"
 #include "postmortem/dwarf/parameters.h"
+#include "postmortem/dwarf/quick_once.h"
 #include "postmortem/dwarf/split_dwarf.h"
 #include "postmortem/model/debug_info.h"
 
@@ -31,6 +33,7 @@ class DwarfDebugInfo : public DebugInfo {
   DwarfDebugInfo(DebugFiles files, std::shared_ptr<const SymbolSource> symbols, std::vector<std::string> folders);
   ~DwarfDebugInfo() override;
 
+  void prepare(bool arguments) override;
   CodeLocations locate(std::span<const uint64_t> addresses) override;
   std::vector<Variable> arguments(uint64_t address, const CodeLocation& location, const FrameContext& context) override;
   std::optional<std::vector<TailCall>> tail_calls(uint64_t address) override;
@@ -43,9 +46,15 @@ class DwarfDebugInfo : public DebugInfo {
  private:
   struct UnitState;
   struct Task;
+  struct Hint;
   class WorkLimit;
 
   UnitState* unit_at(uint64_t address);
+  UnitState* state_of(size_t unit);
+  void map_hints();
+  bool is_true(size_t unit, Hint& hint);
+  /// False for what lies outside of all segments: no code of this file.
+  bool is_loaded(uint64_t address) const;
   void map_units();
   void map_silent_units();
   const Unit& functions_of(const Unit& unit);
@@ -66,10 +75,21 @@ class DwarfDebugInfo : public DebugInfo {
   std::unique_ptr<SplitDwarf> split_;
   FunctionNames names_;
   Parameters parameters_{[this](uint64_t address) { return function_at(address); }};
-  std::once_flag units_once_, silent_once_;
-  std::vector<std::unique_ptr<UnitState>> units_;
-  std::vector<UnitState*> silent_;  ///< units that name no ranges
-  IntervalMap<UnitState*> map_, silent_map_;
+  std::once_flag states_once_;
+  std::vector<std::atomic<UnitState*>> states_;  ///< by number of the unit in `file_`; null: not asked for so far
+  std::mutex states_mutex_;                      ///< for the next one
+  std::vector<std::unique_ptr<UnitState>> kept_states_;
+
+  // What .debug_aranges says, and whether it has been found to be so.
+  QuickOnce hints_once_;
+  std::vector<std::unique_ptr<Hint>> hints_;  ///< by number of the unit
+  IntervalMap<uint32_t> hint_map_;
+
+  // What the DIEs of all units say.
+  QuickOnce units_once_, silent_once_;
+  std::vector<uint32_t> silent_;  ///< units that name no ranges
+  IntervalMap<uint32_t> map_, silent_map_;
+
   mutable std::mutex notes_mutex_;
   std::vector<std::string> notes_;
   bool more_notes_ = false;

@@ -21,8 +21,18 @@ const std::vector<std::unique_ptr<Unit>>& DwarfFile::units() const {
   return units_;
 }
 
+// .debug_info is as large as all the others together.
+void DwarfFile::prepare(bool arguments) const {
+  prepared_once_.run([&] {
+    sections_.unpack_ahead({SectionId::kInfo});
+    sections_.unpack_ahead({SectionId::kAranges, SectionId::kAbbrev, SectionId::kRanges, SectionId::kRnglists,
+                            SectionId::kLine, SectionId::kLineStr, SectionId::kStr});
+  });
+  if (arguments) arguments_once_.run([&] { sections_.unpack_ahead({SectionId::kLoc, SectionId::kLoclists}); });
+}
+
 void DwarfFile::scan() const {
-  sections_.prefetch({SectionId::kInfo, SectionId::kAbbrev, SectionId::kStr});
+  prepare(false);
   scan_section(SectionId::kInfo);
   scan_section(SectionId::kTypes);
 }
@@ -48,13 +58,17 @@ void DwarfFile::scan_section(SectionId id) const {
   }
 }
 
-const Unit* DwarfFile::unit_at(uint64_t offset) const {
+std::optional<size_t> DwarfFile::index_at(uint64_t offset) const {
   units();
   auto begin = units_.begin(), end = begin + static_cast<ptrdiff_t>(info_units_);
   auto after = std::upper_bound(begin, end, offset, [](uint64_t at, auto& unit) { return at < unit->offset(); });
-  if (after == begin) return nullptr;
-  const Unit* unit = std::prev(after)->get();
-  return offset < unit->end() ? unit : nullptr;
+  if (after == begin || offset >= (*std::prev(after))->end()) return std::nullopt;
+  return static_cast<size_t>(after - begin) - 1;
+}
+
+const Unit* DwarfFile::unit_at(uint64_t offset) const {
+  auto index = index_at(offset);
+  return index ? units_[*index].get() : nullptr;
 }
 
 const Unit* DwarfFile::type_unit(uint64_t signature) const {

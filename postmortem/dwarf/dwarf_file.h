@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -28,10 +29,16 @@ class DwarfFile {
   const DebugSections& sections() const { return sections_; }
   const DwarfFile* alternate() const { return alternate_.get(); }
 
+  /// Begins to unpack what finding functions and lines needs, where it is compressed, and does not wait for it. With
+  /// `arguments` also what their values need.
+  void prepare(bool arguments) const;
+
   /// All units of .debug_info in order, then those of .debug_types; headers that cannot be read are left out.
   const std::vector<std::unique_ptr<Unit>>& units() const;
   /// The unit that `offset` of .debug_info lies in, or null.
   const Unit* unit_at(uint64_t offset) const;
+  /// The number of that unit among `units`.
+  std::optional<size_t> index_at(uint64_t offset) const;
   const Unit* type_unit(uint64_t signature) const;
 
   std::shared_ptr<const AbbreviationTable> abbreviations(uint64_t offset, const FormSizes& sizes) const;
@@ -52,7 +59,7 @@ class DwarfFile {
 
   DebugSections sections_;
   std::shared_ptr<const DwarfFile> alternate_;
-  mutable QuickOnce units_once_, signatures_once_;
+  mutable QuickOnce units_once_, signatures_once_, prepared_once_, arguments_once_;
   mutable std::vector<std::unique_ptr<Unit>> units_;
   mutable size_t info_units_ = 0;  ///< how many of `units_` are of the first .debug_info section
   mutable std::unordered_map<uint64_t, const Unit*> signatures_;

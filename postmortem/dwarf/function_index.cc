@@ -97,37 +97,41 @@ void parse_function(const Die& function, FunctionTree* tree) {
   tree->map.build();
 }
 
-void FunctionIndex::scan(bool whole) {
+void FunctionIndex::add_functions(std::span<const uint64_t> offsets) {
   functions_ = {};
   ranges_.clear();
   scanned_ = true;
-  whole_ = true;
-  Die root = unit_.die();
-  Die child = root ? root.first_child() : Die();
-  if (!child) return;
   RangeBudget budget = unit_.range_budget();
-  DieWalk walk(unit_, child.offset());
-  while (walk.next()) {
-    const Abbreviation& shape = walk.shape();
-    if (shape.tag == DW_TAG_subprogram && shape.has_code) {
-      for (const AddressRange& range : unit_.die_at(walk.offset()).ranges(budget)) {
-        functions_.add(range.low, range.high, walk.offset());
-        ranges_.push_back(range);
-      }
+  for (uint64_t offset : offsets) {
+    for (const AddressRange& range : unit_.die_at(offset).ranges(budget)) {
+      functions_.add(range.low, range.high, offset);
+      ranges_.push_back(range);
     }
-    if (whole)
-      walk.enter();
-    else if (walk.leave())
-      whole_ = false;
   }
   functions_.build();
 }
 
+void FunctionIndex::scan_whole() {
+  whole_ = true;
+  std::vector<uint64_t> offsets;
+  Die root = unit_.die();
+  Die child = root ? root.first_child() : Die();
+  if (child) {
+    DieWalk walk(unit_, child.offset());
+    for (; walk.next(); walk.enter())
+      if (walk.shape().tag == DW_TAG_subprogram && walk.shape().has_code) offsets.push_back(walk.offset());
+  }
+  add_functions(offsets);
+}
+
 const uint64_t* FunctionIndex::lookup(uint64_t address) {
-  if (!scanned_) scan(false);
+  if (!scanned_) {
+    whole_ = unit_.outline().whole;
+    add_functions(unit_.outline().functions);
+  }
   const uint64_t* found = functions_.find(address);
   if (found || whole_) return found;
-  scan(true);
+  scan_whole();
   return functions_.find(address);
 }
 
@@ -144,7 +148,7 @@ Die FunctionIndex::function_at(uint64_t address) {
 }
 
 std::vector<AddressRange> FunctionIndex::ranges() {
-  if (!whole_) scan(true);
+  if (!whole_) scan_whole();
   return ranges_;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "postmortem/dwarf/interval_map.h"
@@ -55,7 +56,8 @@ class FunctionIndex {
   const Unit& unit() const { return unit_; }
 
  private:
-  void scan(bool whole);
+  void add_functions(std::span<const uint64_t> offsets);
+  void scan_whole();
   const uint64_t* lookup(uint64_t address);
 
   const Unit& unit_;

@@ -80,6 +80,7 @@ std::optional<std::string> scope_name(const Die& scope) {
 }  // namespace
 
 const std::vector<ScopeTree::Extent>& ScopeTree::parents_below(const Die& die) {
+  if (die.offset() == unit_.first_die()) return unit_.outline().parents;
   auto [entry, is_new] = children_.try_emplace(die.offset());
   if (!is_new) return entry->second;
   Die child = die.first_child();

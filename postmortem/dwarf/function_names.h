@@ -39,9 +39,7 @@ class ScopeTree {
   bool gave_up() const { return gave_up_; }
 
  private:
-  struct Extent {
-    uint64_t begin, end;  ///< offsets of a DIE and of its next sibling
-  };
+  using Extent = UnitOutline::Extent;
   const std::vector<Extent>& parents_below(const Die& die);
 
   const Unit& unit_;

@@ -21,7 +21,7 @@ constexpr size_t kMaxLists = 1 << 15;
 // some thousand. In a hostile file every parameter may have the longest list of all.
 constexpr uint64_t kMaxEntries = 1 << 18;
 constexpr size_t kMaxKept = 1 << 18;  // of planned parameters, calls and frame bases each
-constexpr uint64_t kMaxSize = 4096;  // of a value worth fetching: scalars have 32 at the most
+constexpr uint64_t kMaxSize = 4096;   // of a value worth fetching: scalars have 32 at the most
 
 bool is_parameter(const Die& die) { return die.tag() == DW_TAG_formal_parameter; }
 
@@ -54,7 +54,9 @@ void collect_parameters(const Die& scope, std::vector<Die>& out) {
   }
 }
 
-size_t mix(uint64_t a, uint64_t b) { return (a ^ (b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2))) * 0xff51afd7ed558ccdu; }
+size_t mix(uint64_t a, uint64_t b) {
+  return (a ^ (b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2))) * 0xff51afd7ed558ccdu;
+}
 
 bool same_bytes(const std::optional<Bytes>& a, const std::optional<Bytes>& b) {
   return a.has_value() == b.has_value() && (!a || (a->data() == b->data() && a->size() == b->size()));
@@ -404,8 +406,8 @@ std::vector<Variable> Parameters::of(uint64_t address, uint64_t scope, const Fra
   }
   entries_ = kMaxEntries;
   std::vector<Variable> variables;
-  Plan& plan = plan_of({address, scope, context.frame.lookup_pc().value() - context.bias,
-                        context.frame.pc.value() - context.bias});
+  Plan& plan = plan_of(
+      {address, scope, context.frame.lookup_pc().value() - context.bias, context.frame.pc.value() - context.bias});
   if (plan.all.empty()) return variables;
   std::span<const Frame> callers = context.callers;
   if (callers.empty() && context.caller) callers = std::span(context.caller, 1);

@@ -134,7 +134,7 @@ class Parameters {
   Types types_;
   CallSites sites_;
   uint64_t entries_ = 0;  ///< of location lists that may still be read for this frame
-  uint64_t reads_ = 0;  ///< how often an expression has used a register or memory
+  uint64_t reads_ = 0;    ///< how often an expression has used a register or memory
 };
 
 }  // namespace inquest::dwarf

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "postmortem/dwarf/die_walk.h"
 #include "postmortem/dwarf/dwarf_file.h"
 #include "postmortem/dwarf/range_lists.h"
 
@@ -203,6 +204,29 @@ const AbbreviationTable& Unit::abbreviations() const {
 const UnitRoot& Unit::root() const {
   root_once_.run([this] { read_root(); });
   return root_;
+}
+
+const UnitOutline& Unit::outline() const {
+  outline_once_.run([this] { read_outline(); });
+  return outline_;
+}
+
+void Unit::read_outline() const {
+  Die root = die();
+  Die child = root ? root.first_child() : Die();
+  if (!child) return;
+  bool open = false;  // the last of `parents` has no end so far
+  DieWalk walk(*this, child.offset());
+  while (walk.next()) {
+    const Abbreviation& shape = walk.shape();
+    if (walk.depth() == 1) {
+      if (open) outline_.parents.back().end = walk.offset();
+      open = shape.has_children;
+      if (open) outline_.parents.push_back({walk.offset(), UINT64_MAX});
+    }
+    if (shape.tag == DW_TAG_subprogram && shape.has_code) outline_.functions.push_back(walk.offset());
+    if (walk.leave()) outline_.whole = false;
+  }
 }
 
 void Unit::default_bases(UnitRoot& root) const {

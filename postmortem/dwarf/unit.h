@@ -125,6 +125,17 @@ struct Contributions {
   uint64_t abbrev = 0, str_offsets = 0, loclists = 0, loc = 0, rnglists = 0;
 };
 
+/// What one walk over the children of the unit's DIE finds. What is below them is passed over where DW_AT_sibling says
+/// where it ends.
+struct UnitOutline {
+  struct Extent {
+    uint64_t begin, end;  ///< offsets of a DIE and of its next sibling
+  };
+  std::vector<Extent> parents;      ///< the children that have children
+  std::vector<uint64_t> functions;  ///< offsets of functions with code
+  bool whole = true;                ///< nothing was passed over
+};
+
 class Unit {
  public:
   /// Reads the header at `offset` of `section`. Null when it is damaged, of an unknown version, or has no DIEs; `next`
@@ -146,6 +157,7 @@ class Unit {
   const UnitRoot& root() const;
   std::optional<uint64_t> dwo_id() const { return header_dwo_id_ ? header_dwo_id_ : root().dwo_id; }
   const AbbreviationTable& abbreviations() const;
+  const UnitOutline& outline() const;
   Die die() const { return Die(this, first_die_); }
   Die die_at(uint64_t offset) const { return Die(this, offset); }
 
@@ -172,6 +184,7 @@ class Unit {
  private:
   Unit(const DwarfFile& file, SectionId id, Bytes section) : file_(file), section_id_(id), section_(section) {}
   void read_root() const;
+  void read_outline() const;
   void default_bases(UnitRoot& root) const;
   std::string_view indexed_text(uint64_t index, const UnitRoot& root, uint64_t limit) const;
   std::string_view text(const Attribute& attribute, const UnitRoot& root, uint64_t limit) const;
@@ -190,8 +203,9 @@ class Unit {
 
   mutable const Unit* skeleton_ = nullptr;
   mutable Contributions contributions_;
-  mutable QuickOnce root_once_, abbreviations_once_;
+  mutable QuickOnce root_once_, abbreviations_once_, outline_once_;
   mutable UnitRoot root_;
+  mutable UnitOutline outline_;
   mutable std::shared_ptr<const AbbreviationTable> abbreviations_;
 };
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "postmortem/model/debug_info_report.h"
@@ -39,15 +40,27 @@ struct CodeLocation {
   uint64_t die = 0;               ///< offset of the DIE in its section: a key for caches and for `arguments`
 };
 
-/// The locations of many addresses in one flat array.
-struct CodeLocations {
-  std::vector<CodeLocation> locations;  ///< per address, innermost first
-  std::vector<uint32_t> ends;           ///< ends[i]: one past the last location of address i
+/// The locations of many addresses. Each thread that looked some up has filled blocks of its own, for there may be half
+/// a million.
+class CodeLocations {
+ public:
+  CodeLocations() = default;
+  CodeLocations(CodeLocations&&) = default;
+  CodeLocations& operator=(CodeLocations&&) = default;
 
-  std::span<const CodeLocation> of(size_t index) const {
-    size_t begin = index == 0 ? 0 : ends[index - 1];
-    return std::span(locations).subspan(begin, ends[index] - begin);
-  }
+  /// Of address `index`, innermost first.
+  std::span<const CodeLocation> of(size_t index) const { return places_[index]; }
+
+  /// Makes room for the answers about `count` addresses.
+  void expect(size_t count) { places_.resize(count); }
+  /// Keeps locations and gives where they stay.
+  std::span<const CodeLocation> keep(std::vector<CodeLocation> block) { return blocks_.emplace_back(std::move(block)); }
+  /// `locations` are a part of what `keep` gave.
+  void set(size_t index, std::span<const CodeLocation> locations) { places_[index] = locations; }
+
+ private:
+  std::vector<std::vector<CodeLocation>> blocks_;
+  std::vector<std::span<const CodeLocation>> places_;
 };
 
 /// A formal parameter (or local variable) of a frame with its value in that frame.
@@ -81,6 +94,10 @@ struct TailCall {
 class DebugInfo {
  public:
   virtual ~DebugInfo() = default;
+
+  /// Says that `locate` will be asked, with `arguments` that `arguments` will be too: work that every answer needs may
+  /// begin beside that of the caller. Comes back at once.
+  virtual void prepare(bool /*arguments*/) {}
 
   /// For each address the functions it lies in, innermost first: never empty for an address inside a function that
   /// debug information or a symbol knows. Works in parallel. Addresses may repeat and come in any order.

@@ -87,6 +87,20 @@ class RowApplier {
   std::string problem_;
 };
 
+std::string memory_problem(const MemoryReader& memory, Address address) {
+  return fmt::format("the stack at {:#x} cannot be read: {}", address.value(),
+                     to_string(memory.fault_at(address, 8).cause));
+}
+
+/// Why nothing describes the code at `pc`.
+std::string undescribed(const CodeMap& code, Address pc) {
+  std::string text = "no call frame information for " + place_text(code, pc);
+  FaultCause cause = code.memory().fault_at(pc, 1).cause;
+  // Files that are missing have notes of their own.
+  bool is_cut = code.memory().view(pc, 1).empty() && cause == FaultCause::kTruncated;
+  return is_cut ? fmt::format("{}, which is {}", text, to_string(cause)) : text;
+}
+
 /// Null, with the reason in `outcome`, where nothing describes the frame or what does is damaged.
 const RowMemo::Entry* look_up(const CodeMap& code, const Frame& frame, RowMemo& memo, CfiOutcome& outcome) {
   Address lookup = frame.lookup_pc();
@@ -118,20 +132,6 @@ const RowMemo::Entry* look_up(const CodeMap& code, const Frame& frame, RowMemo& 
                      .return_register = fde->cie.return_register,
                      .signal_frame = fde->cie.signal_frame,
                      .row = *row});
-}
-
-std::string memory_problem(const MemoryReader& memory, Address address) {
-  return fmt::format("the stack at {:#x} cannot be read: {}", address.value(),
-                     to_string(memory.fault_at(address, 8).cause));
-}
-
-/// Why nothing describes the code at `pc`.
-std::string undescribed(const CodeMap& code, Address pc) {
-  std::string text = "no call frame information for " + place_text(code, pc);
-  FaultCause cause = code.memory().fault_at(pc, 1).cause;
-  // Files that are missing have notes of their own.
-  bool is_cut = code.memory().view(pc, 1).empty() && cause == FaultCause::kTruncated;
-  return is_cut ? fmt::format("{}, which is {}", text, to_string(cause)) : text;
 }
 
 }  // namespace

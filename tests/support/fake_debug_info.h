@@ -53,11 +53,10 @@ class FakeDebugInfo : public DebugInfo {
   }
   CodeLocations locate(std::span<const uint64_t> addresses) override {
     CodeLocations found;
-    for (uint64_t address : addresses) {
-      asked.push_back(address);
-      if (auto at = known.find(address); at != known.end())
-        found.locations.insert(found.locations.end(), at->second.begin(), at->second.end());
-      found.ends.push_back(static_cast<uint32_t>(found.locations.size()));
+    found.expect(addresses.size());
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      asked.push_back(addresses[i]);
+      if (auto at = known.find(addresses[i]); at != known.end()) found.set(i, found.keep(at->second));
     }
     return found;
   }

@@ -21,6 +21,20 @@ TEST(EscapeText, ShowsControlCharactersAndWrongBytes) {
   EXPECT_EQ(escape_text("a\nb", LineBreaks::kKeep), "a\nb");
 }
 
+TEST(IsPlainAscii, FindsTheOneCharacterThatIsNot) {
+  for (size_t size = 0; size < 70; ++size) {
+    std::string text(size, '~');
+    EXPECT_TRUE(is_plain_ascii(text));
+    for (size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        text[at] = static_cast<char>(byte);
+        EXPECT_EQ(is_plain_ascii(text), byte >= 0x20 && byte < 0x7f) << byte << " at " << at << " of " << size;
+      }
+      text[at] = ' ';
+    }
+  }
+}
+
 TEST(AppendJsonString, IsValidWhateverComesIn) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);

@@ -66,8 +66,8 @@ class ParametersTest : public ::testing::Test {
     info_ = std::make_unique<DwarfDebugInfo>(files, nullptr, std::vector<std::string>());
     uint64_t address = kStart + 4;
     CodeLocations found = info_->locate({&address, 1});
-    if (found.locations.empty()) return {};
-    return info_->arguments(address, found.locations.front(), {.memory = memory_, .frame = frame_});
+    if (found.of(0).empty()) return {};
+    return info_->arguments(address, found.of(0).front(), {.memory = memory_, .frame = frame_});
   }
   std::string value(const std::string& name) {
     for (const Variable& variable : values())
