@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "commands/args.h"
@@ -9,6 +11,7 @@
 #include "commands/native_stack.h"
 #include "commands/registry.h"
 #include "commands/session.h"
+#include "commands/source_map.h"
 #include "commands/text_escape.h"
 #include "postmortem/model/signal_name.h"
 
@@ -74,34 +77,29 @@ std::vector<MergedFrame> merge(const NativeStack& stack, v8::Runtime& runtime) {
 
 class V8BtBody : public ReportBody {
  public:
-  V8BtBody(std::vector<MergedStack> stacks, v8::Runtime& runtime, size_t limit, bool verbose, uint64_t selected,
-           int signal)
-      : stacks_(std::move(stacks)),
-        runtime_(runtime),
-        limit_(limit),
-        verbose_(verbose),
-        selected_(selected),
-        signal_(signal) {}
+  struct Request {
+    size_t limit = 0;
+    bool verbose = false;
+    uint64_t selected = 0;
+    int signal = 0;
+    std::string source_map_directory;
+  };
+  V8BtBody(std::vector<MergedStack> stacks, v8::Runtime& runtime, const Request& request)
+      : stacks_(std::move(stacks)), runtime_(runtime), request_(request), source_maps_(request.source_map_directory) {}
 
+  /// Threads whose stacks read the same are printed once, below all their headers.
   void write_text(Output& output) const override {
+    std::vector<std::pair<std::string, std::string>> groups;  // headers, frames
     for (const MergedStack& stack : stacks_) {
-      const Thread& thread = *stack.native.thread;
-      output.print(" {} thread #{}: tid = {}", thread.tid == selected_ ? '*' : ' ', stack.native.number, thread.tid);
-      if (!thread.name.empty()) output.print(", name = '{}'", escape_text(thread.name));
-      if (has_died(stack)) output.print(", stop reason = signal {}", signal_name(signal_));
-      output.append('\n');
-      size_t count = shown(stack);
-      for (size_t i = 0; i < count && output.ok(); ++i) {
-        const MergedFrame& frame = stack.frames[i];
-        output.print("  {} frame #{}: {:#018x} {}\n", i == 0 && thread.tid == selected_ ? '*' : ' ', i,
-                     frame.physical->pc.value(), frame.native ? native_text(stack, frame) : v8_text(frame.v8));
-      }
-      const Stack& native = stack.native.stack;
-      if (count < stack.frames.size()) {
-        output.print("    ({} more frames)\n", stack.frames.size() - count);
-      } else if (!native.complete && !native.limited) {
-        output.print("    (ends early: {})\n", escape_text(native.stop_reason));
-      }
+      std::string frames = frames_text(stack);
+      auto same = std::ranges::find(groups, frames, &std::pair<std::string, std::string>::second);
+      if (same == groups.end()) same = groups.insert(groups.end(), {std::string(), std::move(frames)});
+      same->first += header(stack);
+    }
+    for (const auto& [headers, frames] : groups) {
+      if (!output.ok()) return;
+      output.append(headers);
+      output.append(frames);
     }
   }
 
@@ -111,8 +109,8 @@ class V8BtBody : public ReportBody {
       json.begin_object();
       json.field("tid", stack.native.thread->tid);
       json.field_if_known("name", stack.native.thread->name);
-      json.field("selected", stack.native.thread->tid == selected_);
-      if (has_died(stack)) json.field("signal", signal_name(signal_));
+      json.field("selected", stack.native.thread->tid == request_.selected);
+      if (has_died(stack)) json.field("signal", signal_name(request_.signal));
       json.field("complete", stack.native.stack.complete);
       json.field_if_known("stop_reason", stack.native.stack.stop_reason);
       json.begin_rows("frames");
@@ -126,9 +124,51 @@ class V8BtBody : public ReportBody {
 
  private:
   size_t shown(const MergedStack& stack) const {
-    return limit_ == 0 ? stack.frames.size() : std::min(limit_, stack.frames.size());
+    return request_.limit == 0 ? stack.frames.size() : std::min(request_.limit, stack.frames.size());
   }
-  bool has_died(const MergedStack& stack) const { return signal_ != 0 && stack.native.number == 1; }
+  bool has_died(const MergedStack& stack) const { return request_.signal != 0 && stack.native.number == 1; }
+
+  std::string header(const MergedStack& stack) const {
+    const Thread& thread = *stack.native.thread;
+    std::string text = fmt::format(" {} thread #{}: tid = {}", thread.tid == request_.selected ? '*' : ' ',
+                                   stack.native.number, thread.tid);
+    if (!thread.name.empty()) text += fmt::format(", name = '{}'", escape_text(thread.name));
+    if (has_died(stack)) text += fmt::format(", stop reason = signal {}", signal_name(request_.signal));
+    return text + '\n';
+  }
+
+  std::string frames_text(const MergedStack& stack) const {
+    std::string text;
+    size_t count = shown(stack);
+    for (size_t i = 0; i < count; ++i) {
+      const MergedFrame& frame = stack.frames[i];
+      bool here = i == 0 && stack.native.thread->tid == request_.selected;
+      text += fmt::format("  {} frame #{}: {:#018x} {}\n", here ? '*' : ' ', i, frame.physical->pc.value(),
+                          frame.native ? native_text(stack, frame) : v8_text(frame.v8));
+      if (request_.verbose && frame.native == nullptr) text += details_text(frame);
+    }
+    const Stack& native = stack.native.stack;
+    if (count < stack.frames.size()) {
+      text += fmt::format("    ({} more frames)\n", stack.frames.size() - count);
+    } else if (!native.complete && !native.limited) {
+      text += fmt::format("    (ends early: {})\n", escape_text(native.stop_reason));
+    }
+    return text;
+  }
+
+  /// The source line, registers and variables of the scopes around the function, one per line.
+  std::string details_text(const MergedFrame& frame) const {
+    v8::V8FrameDetails details = runtime_.frame_details(*frame.physical, frame.v8);
+    std::string text;
+    if (!details.source_line.empty())
+      text += fmt::format("        {} | {}\n", frame.v8.line, escape_text(details.source_line));
+    for (const auto* values : {&details.registers, &details.context}) {
+      for (const auto& [name, value] : *values) {
+        text += fmt::format("        {} = {}\n", escape_text(name), escape_text(runtime_.describe(value)));
+      }
+    }
+    return text;
+  }
 
   static std::string native_text(const MergedStack& stack, const MergedFrame& frame) {
     const NativeFrame& native = *frame.native;
@@ -159,9 +199,12 @@ class V8BtBody : public ReportBody {
     std::string text = call_text(frame);
     text += frame.script.empty() ? " at (no script)" : " at " + escape_text(frame.script);
     if (frame.line != 0) text += fmt::format(":{}:{}", frame.line, frame.column);
+    if (auto original = original_of(frame)) {
+      text += fmt::format(" [{}:{}:{}]", escape_text(original->file), original->line, original->column);
+    }
     if (frame.function_word != 0) text += fmt::format(" fn={:#018x}", frame.function_word);
     if (frame.inlined) text += " [inlined]";
-    if (verbose_ && frame.tier != Tier::kNone) text += fmt::format(" [{}]", tier_name(frame.tier));
+    if (request_.verbose && frame.tier != Tier::kNone) text += fmt::format(" [{}]", tier_name(frame.tier));
     if (!frame.remark.empty()) text += " (" + frame.remark + ")";
     return text;
   }
@@ -179,6 +222,26 @@ class V8BtBody : public ReportBody {
       inside += fmt::format(", and {} more", frame.argument_count - frame.arguments.size());
     }
     return text + "(" + inside + ")";
+  }
+
+  /// By the script's source map.
+  std::optional<OriginalPosition> original_of(const V8Frame& frame) const {
+    if (frame.line == 0 || frame.script_word == 0) return std::nullopt;
+    auto [entry, fresh] = mapping_urls_.try_emplace(frame.script_word);
+    if (fresh) entry->second = runtime_.source_mapping_url(frame.script_word);
+    const SourceMap* map = source_maps_.of(frame.script, entry->second);
+    return map ? map->find(frame.line, frame.column) : std::nullopt;
+  }
+
+  void write_details(JsonWriter& json, const MergedFrame& frame) const {
+    v8::V8FrameDetails details = runtime_.frame_details(*frame.physical, frame.v8);
+    json.field_if_known("source_line", details.source_line);
+    for (const auto& [key, values] : {std::pair("registers", &details.registers), {"context", &details.context}}) {
+      if (values->empty()) continue;
+      json.begin_object(key);
+      for (const auto& [name, value] : *values) json.field(name, runtime_.describe(value));
+      json.end_object();
+    }
   }
 
   void write_frame(JsonWriter& json, const MergedStack& stack, size_t index) const {
@@ -199,6 +262,13 @@ class V8BtBody : public ReportBody {
       json.field_if_known("file", frame.v8.script);
       if (frame.v8.line != 0) json.field("line", frame.v8.line);
       if (frame.v8.column != 0) json.field("column", frame.v8.column);
+      if (auto original = original_of(frame.v8)) {
+        json.begin_object("original");
+        json.field("file", original->file);
+        json.field("line", original->line);
+        json.field("column", original->column);
+        json.end_object();
+      }
       json.field("inlined", frame.v8.inlined);
       json.field_if_known("tier", tier_name(frame.v8.tier));
       if (frame.v8.function_word != 0) json.field("function_address", Address(frame.v8.function_word));
@@ -209,6 +279,7 @@ class V8BtBody : public ReportBody {
         for (uint64_t argument : frame.v8.arguments) json.element(runtime_.describe(argument));
         json.end_array();
       }
+      if (request_.verbose) write_details(json, frame);
     }
     json.field("pc", frame.physical->pc);
     json.field("found_by", inquest::to_string(frame.physical->found_by));
@@ -217,10 +288,9 @@ class V8BtBody : public ReportBody {
 
   std::vector<MergedStack> stacks_;
   v8::Runtime& runtime_;
-  size_t limit_;
-  bool verbose_;
-  uint64_t selected_;
-  int signal_;
+  Request request_;
+  mutable SourceMaps source_maps_;
+  mutable std::map<uint64_t, std::string> mapping_urls_;  ///< by script
 };
 
 class V8Bt : public Command {
@@ -242,8 +312,12 @@ class V8Bt : public Command {
       stacks[i].native = std::move(natives[i]);
       stacks[i].frames = merge(stacks[i].native, **runtime);
     }
-    report.body = std::make_unique<V8BtBody>(std::move(stacks), **runtime, args.number("limit").value_or(0),
-                                             args.has("verbose"), selected->tid, session.target().facts().signal);
+    V8BtBody::Request request{.limit = args.number("limit").value_or(0),
+                              .verbose = args.has("verbose"),
+                              .selected = selected->tid,
+                              .signal = session.target().facts().signal,
+                              .source_map_directory = args.value("source-map-dir").value_or("")};
+    report.body = std::make_unique<V8BtBody>(std::move(stacks), **runtime, request);
     return report;
   }
 };
@@ -256,7 +330,11 @@ std::unique_ptr<const Command> make_v8_bt() {
       .summary = "JavaScript and native stack of a thread or of all",
       .description =
           "Innermost frame first. JavaScript frames say the line and column that were executing, inlined "
-          "functions included; frames of V8's own code are shown as <builtin>, <entry>, <exit>.",
+          "functions included, and are named as in Error.stack; frames of V8's own code are shown as <builtin>, "
+          "<entry>, "
+          "<exit>. Where a script has a source map, inside itself or in a file next to it, the position in the "
+          "original "
+          "source follows in brackets. Threads with the same stack are printed together.",
       .examples = {{"v8 bt", "the stack of the thread that died"}, {"v8 bt --all", "every thread, workers included"}},
   };
   spec.options = {
@@ -267,7 +345,13 @@ std::unique_ptr<const Command> make_v8_bt() {
        .value_name = "N",
        .default_value = "0",
        .help = "only the innermost N frames of each stack, 0 for all"},
-      {.short_name = 'v', .long_name = "verbose", .help = "with the compiler of each JavaScript frame"},
+      {.short_name = 'v',
+       .long_name = "verbose",
+       .help = "with the compiler of each JavaScript frame, its source line, registers and context variables"},
+      {.long_name = "source-map-dir",
+       .kind = OptionSpec::Kind::kDirectory,
+       .value_name = "DIR",
+       .help = "look for NAME.js.map in DIR before the places that scripts name"},
   };
   return std::make_unique<V8Bt>(std::move(spec));
 }

@@ -42,13 +42,12 @@ std::vector<Capability> describe_capabilities(const Heap& heap, const HeapTotals
                     names ? "" : "the symbol @@toStringTag or the string \"constructor\" is not among the roots"});
   report.push_back({"liveness", State::kWorks, "conservative roots from native memory, stacks and registers",
                     "objects that only stale native memory points to are counted as live"});
-  bool builtins = heap.module().symbols && heap.module().symbols->find("Builtins_InterpreterEntryTrampoline");
-  report.push_back({"JavaScript stacks", layout.exact && builtins ? State::kWorks : State::kLimited,
-                    "frame layout by v8dbg and table, functions and positions from the frames' own objects",
-                    !layout.exact ? "the frame layout was not measured for this version"
-                    : !builtins
-                        ? "the binary does not name V8's builtins: interpreted functions cannot be told from them"
-                        : ""});
+  bool named = heap.module().symbols && heap.module().symbols->find("Builtins_InterpreterEntryTrampoline");
+  const char* limits = !layout.exact ? "the frame layout was not measured for this version"
+                       : !named      ? "the binary is stripped, so V8's own stubs have no names"
+                                     : "";
+  report.push_back({"JavaScript stacks", layout.exact ? State::kWorks : State::kLimited,
+                    "frame layout by v8dbg and table, functions and positions from the frames' own objects", limits});
   return report;
 }
 

@@ -76,6 +76,12 @@ class RuntimeImpl : public Runtime {
 
   const FrameStepper& frame_stepper() override { return frame_reader(); }
   std::vector<V8Frame> describe_frame(const Frame& frame) override { return frame_reader().describe(frame); }
+  V8FrameDetails frame_details(const Frame& frame, const V8Frame& described) override {
+    return frame_reader().details(frame, described);
+  }
+  std::string source_mapping_url(uint64_t script) override {
+    return frame_reader().scripts().source_mapping_url(script);
+  }
 
   void set_progress(Progress progress) override { progress_ = std::move(progress); }
 

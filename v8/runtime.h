@@ -137,6 +137,10 @@ class Runtime {
   virtual const FrameStepper& frame_stepper() = 0;
   /// The functions of a frame that the stepper owns, innermost first; at least one.
   virtual std::vector<V8Frame> describe_frame(const Frame& frame) = 0;
+  /// More about one of these functions.
+  virtual V8FrameDetails frame_details(const Frame&, const V8Frame&) { return {}; }
+  /// What the sourceMappingURL comment of a script says (V8Frame::script_word); "" when there is none.
+  virtual std::string source_mapping_url(uint64_t /*script*/) { return {}; }
 
   virtual void set_progress(Progress progress) = 0;
 };

@@ -2,6 +2,7 @@
 // Dies in the way that argv[2] names, below a known chain of calls. Before that it prints the frames of Error.stack of the
 // function that dies, which does so on the same line.
 const childProcess = require('child_process');
+const crypto = require('crypto');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
@@ -14,15 +15,16 @@ function tell(more) {
   fs.writeSync(1, JSON.stringify({frames, ...more}) + '\n');
 }
 
-// A library with one function that reads address 16.
+// A library with one function that reads address 16. Cores outlive it, so it is made once.
 function addon() {
   const directory = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'inquest');
-  const file = path.join(directory, 'crash_addon.node');
   const source = path.join(__dirname, 'crash_addon.c');
-  fs.mkdirSync(directory, {recursive: true});
-  if (!fs.existsSync(file) || fs.statSync(file).mtimeMs < fs.statSync(source).mtimeMs) {
+  const hash = crypto.createHash('sha1').update(fs.readFileSync(source)).digest('hex').slice(0, 8);
+  const file = path.join(directory, `crash_addon-${hash}.node`);
+  if (!fs.existsSync(file)) {
     const made = file + '.' + process.pid;
-    childProcess.execFileSync('gcc', ['-shared', '-fPIC', '-g', '-O1', '-o', made, source]);
+    fs.mkdirSync(directory, {recursive: true});
+    childProcess.execFileSync('gcc', ['-shared', '-fPIC', '-O1', '-o', made, source]);
     fs.renameSync(made, file);
   }
   return require(file);

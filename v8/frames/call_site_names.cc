@@ -71,7 +71,8 @@ std::string CallSiteNames::initializer_name(uint64_t shared) const {
   constexpr uint8_t kKindMask = 31;
   constexpr uint8_t kInstance = 24, kStatic = 25, kSecondStatic = 26;  // FunctionKind, 12.4 to 14.6
   if (objects_.heap().layout().version < kMethodAfterBlank) return {};
-  const std::byte* flags = objects_.heap().pages().object_bytes(shared - 1, offsets_.function_flags, 1);
+  const std::byte* flags =
+      objects_.heap().pages().object_bytes(objects_.resolved(shared) - 1, offsets_.function_flags, 1);
   if (flags == nullptr) return {};
   uint8_t kind = std::to_integer<uint8_t>(*flags) & kKindMask;
   return kind == kInstance ? "<instance_members_initializer>"

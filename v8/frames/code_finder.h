@@ -22,22 +22,29 @@ struct CompiledCode {
 class CodeFinder {
  public:
   CodeFinder(const Heap& heap, MapCache& maps, const ObjectReader& objects)
-      : heap_(heap), maps_(maps), objects_(objects) {}
+      : heap_(heap), maps_(maps), objects_(objects) {
+    find_nameless_builtins();
+  }
 
   /// The builtin that a frame stands in, without its prefix Builtins_; "" when it stands in none.
   std::string builtin_of(const Frame& frame) const;
+  /// Whether the pc lies among builtins that have no names, because the binary was stripped of its symbol table.
+  bool in_nameless_builtins(Address pc) const;
   /// Whether the pc lies on a page of code space.
   bool on_code_page(Address pc) const { return code_page(pc) != nullptr; }
   std::optional<CompiledCode> compiled_at(Address pc) const;
 
  private:
   std::string builtin_at(Address pc) const;
+  void find_nameless_builtins();
   const Page* code_page(Address pc) const;
   const std::vector<CompiledCode>& code_on(const Page& page) const;
 
   const Heap& heap_;
   MapCache& maps_;
   const ObjectReader& objects_;
+  /// Where the embedded builtins lie in the binary, by link-time address; empty when their names say it.
+  uint64_t builtins_start_ = 0, builtins_end_ = 0;
   mutable std::map<uint64_t, std::vector<CompiledCode>> code_of_pages_;
 };
 

@@ -20,6 +20,7 @@ void by_version(FrameOffsets& offsets, const V8Version& version) {
     offsets.positions = 16;
   }
   if (version >= V8Version{12, 0}) {
+    offsets.frame_size = 48;
     offsets.source_positions = 24;
     offsets.registers = -56;
     offsets.maglev = 11;

@@ -21,6 +21,7 @@ struct FrameOffsets {
   bool count_has_receiver = true;
 
   uint16_t bytecode_header = 54;    ///< of BytecodeArray: where its bytes begin
+  uint16_t frame_size = 40;         ///< in BytecodeArray: i32, bytes that its registers take in a frame
   uint16_t source_positions = 32;   ///< in BytecodeArray
   uint16_t script = 32;             ///< in SharedFunctionInfo
   uint16_t formal_parameters = 42;  ///< in SharedFunctionInfo: u16, 0xffff for builtins that take any number

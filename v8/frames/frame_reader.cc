@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <cstring>
 
+#include "v8/frames/bytecode_sizes.h"
+
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kMaxInlined = 64;          ///< far above V8's own limits on nested inlining
-constexpr size_t kMaxArguments = 16;        ///< shown of one frame
-constexpr uint64_t kMaxCount = 1 << 20;     ///< of arguments; more is no count
-constexpr uint64_t kMaxMarker = 256;        ///< frame types are fewer than 64 in all versions, stored shifted by one
-constexpr uint64_t kAnyNumber = 0xffff;     ///< formal parameter count of builtins that look at argc
-constexpr size_t kMaxBytecodeSizes = 4096;  ///< bytes of that table
+constexpr size_t kMaxInlined = 64;       ///< far above V8's own limits on nested inlining
+constexpr size_t kMaxArguments = 16;     ///< shown of one frame
+constexpr uint64_t kMaxCount = 1 << 20;  ///< of arguments; more is no count
+constexpr uint64_t kMaxMarker = 256;     ///< frame types are fewer than 64 in all versions, stored shifted by one
+constexpr uint64_t kAnyNumber = 0xffff;  ///< formal parameter count of builtins that look at argc
 
 const char* const kFrameTypes[] = {"EntryFrame",
                                    "ConstructEntryFrame",
@@ -54,18 +55,18 @@ FrameReader::FrameReader(const Heap& heap)
       scripts_(objects_, offsets_),
       names_(objects_, scripts_, offsets_),
       code_(heap_, maps_, objects_) {
-  const Module& module = heap.module();
-  if (!module.symbols) return;
-  if (auto table = module.symbols->find("_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE")) {
-    if (table->size == 0 || table->size > kMaxBytecodeSizes) return;
-    auto bytes = heap.target().memory().view(module.runtime(table->value), table->size);
-    for (std::byte byte : bytes) bytecode_sizes_.sizes.push_back(std::to_integer<uint8_t>(byte));
-  }
+  objects_.follow_forwarding();
+}
+
+const BytecodeSizes& FrameReader::bytecode_sizes() const {
+  if (!bytecode_sizes_) bytecode_sizes_ = find_bytecode_sizes(heap_.target(), heap_.module());
+  return *bytecode_sizes_;
 }
 
 bool FrameReader::owns(const Frame& frame) const {
   if (frame.signal_trampoline) return false;
-  return code_.on_code_page(frame.lookup_pc()) || !code_.builtin_of(frame).empty();
+  return code_.on_code_page(frame.lookup_pc()) || !code_.builtin_of(frame).empty() ||
+         code_.in_nameless_builtins(frame.lookup_pc());
 }
 
 uint64_t FrameReader::slot(Address fp, int64_t offset) const {
@@ -80,8 +81,9 @@ std::optional<FrameRegisters> FrameReader::caller(const Frame& frame) const {
   auto set_caller = [&](Address pc_at, uint64_t rbp) -> bool {
     auto pc = memory.read_u64(pc_at);
     if (!pc) return false;
+    // While V8 moves code, its pages are writable instead of executable.
     const MemoryRegion* region = memory.region_of(Address(*pc));
-    if (region == nullptr || !region->executable) return false;
+    if ((region == nullptr || !region->executable) && !code_.on_code_page(Address(*pc))) return false;
     caller.set(Registers::kRip, *pc);
     caller.set(Registers::kRsp, pc_at.value() + 8);
     caller.set(Registers::kRbp, rbp);
@@ -132,17 +134,17 @@ bool FrameReader::called_by_new(Address fp) const {
 FrameReader::Arguments FrameReader::arguments_of(Address fp, uint64_t shared) const {
   Arguments result;
   if (offsets_.receiver_first) {
-    result.receiver = slot(fp, 16);
+    result.receiver = objects_.resolved(slot(fp, 16));
     result.count = slot(fp, offsets_.argument_count);
     if (offsets_.count_has_receiver && result.count > 0) --result.count;
     if (result.count > kMaxCount) result.count = 0;
     for (uint64_t i = 0; i < std::min<uint64_t>(result.count, kMaxArguments); ++i) {
-      result.first.push_back(slot(fp, 24 + 8 * static_cast<int64_t>(i)));
+      result.first.push_back(objects_.resolved(slot(fp, 24 + 8 * static_cast<int64_t>(i))));
     }
     return result;
   }
   // The callee finds as many as it declares; an adaptor keeps those that were passed.
-  const std::byte* formal = heap_.pages().object_bytes(shared - 1, offsets_.formal_parameters, 2);
+  const std::byte* formal = heap_.pages().object_bytes(objects_.resolved(shared) - 1, offsets_.formal_parameters, 2);
   if (formal == nullptr) return result;
   uint16_t declared;
   std::memcpy(&declared, formal, sizeof declared);
@@ -157,9 +159,9 @@ FrameReader::Arguments FrameReader::arguments_of(Address fp, uint64_t shared) co
     return result;
   }
   auto count = static_cast<int64_t>(result.count);
-  result.receiver = slot(fp, 16 + 8 * count);
+  result.receiver = objects_.resolved(slot(fp, 16 + 8 * count));
   for (int64_t i = 0; i < std::min<int64_t>(count, kMaxArguments); ++i) {
-    result.first.push_back(slot(fp, 16 + 8 * (count - 1 - i)));
+    result.first.push_back(objects_.resolved(slot(fp, 16 + 8 * (count - 1 - i))));
   }
   return result;
 }
@@ -220,10 +222,11 @@ V8Frame FrameReader::baseline(const CompiledCode& code, Address fp, uint64_t byt
   uint64_t length = objects_.field(bytecodes, 8);
   if (is_smi(length) && smi_value(length) > 0) {
     auto size = static_cast<uint64_t>(smi_value(length));
-    const std::byte* bytes = heap_.pages().object_bytes(bytecodes - 1, offsets_.bytecode_header, size);
+    const std::byte* bytes =
+        heap_.pages().object_bytes(objects_.resolved(bytecodes) - 1, offsets_.bytecode_header, size);
     auto table = table_bytes(objects_, objects_.field(code.code, offsets_.positions));
     if (bytes != nullptr)
-      offset = baseline_bytecode_offset(table, {bytes, size}, bytecode_sizes_, heap_.layout().version, pc_offset);
+      offset = baseline_bytecode_offset(table, {bytes, size}, bytecode_sizes(), heap_.layout().version, pc_offset);
   }
   V8Frame frame;
   if (offset) {
@@ -231,8 +234,8 @@ V8Frame FrameReader::baseline(const CompiledCode& code, Address fp, uint64_t byt
   } else {
     frame.kind = V8FrameKind::kJs;
     frame.script_word = scripts_.script_of(objects_.field(slot(fp, -16), heap_.layout().js_function_shared));
-    frame.remark = bytecode_sizes_.sizes.empty() ? "the binary does not tell the sizes of bytecodes"
-                                                 : "no bytecode belongs to this place of the code";
+    frame.remark = bytecode_sizes().sizes.empty() ? "the binary does not tell the sizes of bytecodes"
+                                                  : "no bytecode belongs to this place of the code";
   }
   frame.tier = Tier::kSparkplug;
   return frame;
@@ -288,7 +291,7 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
   const MapInfo* data = objects_.map_of(objects_.field(code.code, offsets_.deopt_data));
   if (data == nullptr || data->rule != SizeRule::kArray16) return {};
   Tier tier = Tier::kTurbofan;
-  if (const std::byte* bytes = heap_.pages().object_bytes(code.code - 1, offsets_.code_flags, 4)) {
+  if (const std::byte* bytes = heap_.pages().object_bytes(objects_.resolved(code.code) - 1, offsets_.code_flags, 4)) {
     if ((std::to_integer<uint8_t>(bytes[0]) & 15) == offsets_.maglev) tier = Tier::kMaglev;
   }
   return optimized(code, pc_offset, shared, tier);
@@ -306,7 +309,7 @@ bool FrameReader::is_api_function(uint64_t shared) const {
 /// of them (BuiltinExitFrameConstants); the count includes these.
 bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
   constexpr int64_t kNewTarget = 16, kTarget = 24, kCount = 32, kPadding = 40;
-  uint64_t function = slot(fp, kTarget), count = slot(fp, kCount);
+  uint64_t function = objects_.resolved(slot(fp, kTarget)), count = slot(fp, kCount);
   // new.target, function, count, padding (not in 14.x), receiver
   const Page* page = heap_.pages().page_of(function - 1);
   bool padded = slot(fp, kPadding) == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
@@ -320,7 +323,7 @@ bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
   if (frame.argument_count > kMaxCount) return false;
   int64_t last = static_cast<int64_t>(frame.argument_count);
   int64_t receiver = offsets_.receiver_first ? (padded ? 48 : 40) : kNewTarget + 8 * int64_t{smi_value(count)} - 8;
-  site.receiver = frame.receiver = slot(fp, receiver);
+  site.receiver = frame.receiver = objects_.resolved(slot(fp, receiver));
   site.constructor = objects_.map_of(slot(fp, kNewTarget)) != nullptr && objects_.is_function(slot(fp, kNewTarget));
   for (int64_t i = 1; i <= std::min<int64_t>(last, kMaxArguments); ++i) {
     frame.arguments.push_back(slot(fp, receiver + (offsets_.receiver_first ? 8 : -8) * i));
@@ -352,13 +355,20 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   Address fp = frame.registers.values.fp();
   std::string builtin = code_.builtin_of(frame);
   CallSite site;
-  site.function = slot(fp, -16);
+  site.function = objects_.resolved(slot(fp, -16));
   bool is_js = is_heap_object(slot(fp, -8)) && objects_.is_function(site.function);
   if (!is_js) return {typed(fp, builtin)};
   site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
   std::vector<V8Frame> frames;
   if (auto code = code_.compiled_at(frame.lookup_pc())) frames = compiled(*code, frame, site.shared);
-  if (frames.empty() && (builtin.empty() || runs_bytecode(builtin))) frames = {interpreted(fp, std::nullopt)};
+  // Without names of builtins the frame tells: only an interpreted function has its bytecodes there.
+  bool has_bytecodes = false;
+  if (const MapInfo* map = objects_.map_of(slot(fp, offsets_.bytecode_array))) {
+    has_bytecodes = map->rule == SizeRule::kBytecodeArray;
+  }
+  bool in_interpreter =
+      builtin.empty() ? has_bytecodes || !code_.in_nameless_builtins(frame.lookup_pc()) : runs_bytecode(builtin);
+  if (frames.empty() && in_interpreter) frames = {interpreted(fp, std::nullopt)};
   bool is_builtin = frames.empty();
   if (is_builtin) frames.emplace_back().kind = V8FrameKind::kBuiltin;
   V8Frame& physical = frames.back();
@@ -372,7 +382,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   if (is_builtin && names_.function_name(site).empty()) {
     // A closure that V8 made for itself; Error.stack hides them too.
     physical.function_word = 0;
-    physical.function = builtin;
+    physical.function = builtin.empty() ? "(builtin)" : builtin;
   }
   for (V8Frame& each : frames) each.script = scripts_.name(each.script_word);
   return frames;

@@ -34,6 +34,9 @@ class FrameReader : public FrameStepper {
   /// The functions of one physical frame that it owns, innermost first; at least one.
   std::vector<V8Frame> describe(const Frame& frame) const;
 
+  /// What needs more reading of one of them.
+  V8FrameDetails details(const Frame& frame, const V8Frame& described) const;
+
   const ScriptReader& scripts() const { return scripts_; }
 
  private:
@@ -56,6 +59,9 @@ class FrameReader : public FrameStepper {
   std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;
   V8Frame baseline(const CompiledCode& code, Address fp, uint64_t bytecodes, uint64_t pc_offset) const;
   std::vector<V8Frame> optimized(const CompiledCode& code, uint64_t pc_offset, uint64_t shared, Tier tier) const;
+  V8FrameDetails::Values registers_of(Address fp) const;
+  V8FrameDetails::Values context_variables(uint64_t context) const;
+  const BytecodeSizes& bytecode_sizes() const;
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
   const Heap& heap_;
@@ -66,7 +72,7 @@ class FrameReader : public FrameStepper {
   ScriptReader scripts_;
   CallSiteNames names_;
   CodeFinder code_;
-  BytecodeSizes bytecode_sizes_;
+  mutable std::optional<BytecodeSizes> bytecode_sizes_;
 };
 
 }  // namespace inquest::v8

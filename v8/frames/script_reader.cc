@@ -29,7 +29,7 @@ std::span<const std::byte> table_bytes(const ObjectReader& objects, uint64_t wor
   uint64_t length = objects.field(word, 8);
   if (!is_smi(length) || smi_value(length) <= 0) return {};
   auto size = static_cast<uint64_t>(smi_value(length));
-  const std::byte* bytes = objects.heap().pages().object_bytes(word - 1, 16, size);
+  const std::byte* bytes = objects.heap().pages().object_bytes(objects.resolved(word) - 1, 16, size);
   return bytes ? std::span(bytes, size) : std::span<const std::byte>();
 }
 

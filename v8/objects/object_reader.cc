@@ -7,12 +7,25 @@ namespace inquest::v8 {
 namespace {
 constexpr int kMaxBackPointers = 4096;  ///< a transition chain is at most as long as an object has properties
 constexpr uint32_t kMaxDictionaryCapacity = 1u << 28;
+constexpr uint64_t kInlineNames = 75;  ///< kScopeInfoMaxInlinedLocalNamesSize, from 10.x on
 }  // namespace
 
 const MapInfo* ObjectReader::map_of(uint64_t word) const {
   if (!is_heap_object(word)) return nullptr;
+  if (follows_) word = forwarded(word);
   auto map = heap_.pages().word(word - 1);
   return map ? maps_.find(*map) : nullptr;
+}
+
+/// A moved object has the address of its copy, untagged, in place of its map (MapWord::FromForwardingAddress).
+uint64_t ObjectReader::forwarded(uint64_t word) const {
+  constexpr int kMaxMoves = 2;  // from one copy to the next within one collection
+  for (int i = 0; i < kMaxMoves && is_heap_object(word); ++i) {
+    auto first = heap_.pages().word(word - 1);
+    if (!first || *first == 0 || (*first & kTagMask) != 0 || heap_.pages().page_of(*first) == nullptr) break;
+    word = *first + kHeapObjectTag;
+  }
+  return word;
 }
 
 bool ObjectReader::is_function(uint64_t word) const {
@@ -186,29 +199,55 @@ bool ObjectReader::is_fixed_array_scope_info(uint64_t scope_info) const {
   return smi_value(locals) >= 0 && smi_value(length) >= names && smi_value(length) <= names + kMostOtherWords;
 }
 
+std::optional<ObjectReader::ScopeLocals> ObjectReader::scope_locals(uint64_t scope_info) const {
+  constexpr uint64_t kMaxLocals = 100000;
+  const V8Version& version = heap_.layout().version;
+  ScopeLocals locals;
+  locals.fixed_array = version < V8Version{9, 5} && is_fixed_array_scope_info(scope_info);
+  bool raw_flags = version >= V8Version{12, 9};
+  locals.at = locals.fixed_array ? 16 : 8;
+  uint64_t flags_word = field(scope_info, locals.at);
+  locals.flags = raw_flags ? static_cast<uint32_t>(flags_word) : static_cast<uint32_t>(smi_value(flags_word));
+  uint64_t count = field(scope_info, locals.at + 16);
+  if (!is_smi(count)) return std::nullopt;
+  locals.count = static_cast<uint32_t>(smi_value(count));
+  if (locals.count > kMaxLocals) return std::nullopt;
+  locals.at += 24;
+  if (locals.fixed_array) return locals;
+  uint32_t scope_type = locals.flags & 0xf;
+  if (raw_flags) locals.at += 16;  // position start and end
+  bool module = scope_type == (raw_flags ? 5u : 3u);
+  if (module && version >= V8Version{12, 0}) locals.at += 8;  // module variable count
+  return locals;
+}
+
+std::vector<std::string> ObjectReader::context_local_names(uint64_t scope_info) const {
+  std::vector<std::string> names;
+  auto locals = scope_locals(scope_info);
+  if (!locals || (locals->count >= kInlineNames && heap_.layout().version >= V8Version{10, 0})) return names;
+  for (uint64_t i = 0; i < locals->count; ++i) {
+    auto name = string(field(scope_info, locals->at + 8 * i));
+    if (!name) return {};
+    names.push_back(*name);
+  }
+  return names;
+}
+
 /// ScopeInfo (src/objects/scope-info.h, .tq): flags, parameter count, context local count n, then names and infos of
 /// the n locals and optional words, among them the function's name followed by its slot, and the inferred name.
 ObjectReader::FunctionNames ObjectReader::scope_info_names(uint64_t scope_info) const {
-  constexpr uint64_t kInlineNames = 75;  // kScopeInfoMaxInlinedLocalNamesSize, from 10.x on
-  constexpr uint64_t kMaxLocals = 100000;
   const V8Version& version = heap_.layout().version;
-  bool fixed_array = version < V8Version{9, 5} && is_fixed_array_scope_info(scope_info);
-  bool raw_flags = version >= V8Version{12, 9};
-  uint64_t at = fixed_array ? 16 : 8;
-  uint64_t flags_word = field(scope_info, at);
-  uint32_t flags = raw_flags ? static_cast<uint32_t>(flags_word) : static_cast<uint32_t>(smi_value(flags_word));
-  uint64_t locals_word = field(scope_info, at + 16);
-  if (!is_smi(locals_word)) return {};
-  uint64_t locals = static_cast<uint32_t>(smi_value(locals_word));
-  if (locals > kMaxLocals) return {};
-  at += 24;
+  auto found = scope_locals(scope_info);
+  if (!found) return {};
+  uint64_t at = found->at, locals = found->count;
+  uint32_t flags = found->flags;
   auto next = [&] {
     uint64_t word = field(scope_info, at);
     at += 8;
     return word;
   };
   FunctionNames names;
-  if (fixed_array) {
+  if (found->fixed_array) {
     // The flags moved between minors here. The name is followed by its slot, a Smi; then comes the inferred name.
     at += 16 * locals;
     for (int i = 0; i < 3; ++i) {
@@ -224,10 +263,6 @@ ObjectReader::FunctionNames ObjectReader::scope_info_names(uint64_t scope_info) 
     }
     return names;
   }
-  uint32_t scope_type = flags & 0xf;
-  if (raw_flags) at += 16;  // position start and end
-  bool module = scope_type == (raw_flags ? 5u : 3u);
-  if (module && version >= V8Version{12, 0}) at += 8;  // module variable count
   at += 8 * (locals < kInlineNames || version < V8Version{10, 0} ? locals : 1);
   at += 8 * locals;
   if (flags >> 10 & 1) at += 8;  // saved class variable

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "v8/heap/heap.h"
 
@@ -18,10 +19,17 @@ class ObjectReader {
 
   const Heap& heap() const { return heap_; }
 
+  /// From now on words that point to objects that a collector had moved, but not yet updated (a core from the middle of
+  /// a collection), are read where the object went.
+  void follow_forwarding() { follows_ = true; }
+  /// The word of the object now; `word` itself unless forwarding is followed and it was moved.
+  uint64_t resolved(uint64_t word) const { return follows_ ? forwarded(word) : word; }
+
   /// The map of a tagged object, or nullptr when `word` is no object.
   const MapInfo* map_of(uint64_t word) const;
   /// The word at `offset` of a tagged object; 0 (Smi zero) when it cannot be read.
   uint64_t field(uint64_t word, uint64_t offset) const {
+    if (follows_) word = forwarded(word);
     const std::byte* bytes = heap_.pages().object_bytes(word - 1, offset, 8);
     uint64_t value = 0;
     if (bytes) std::memcpy(&value, bytes, sizeof value);
@@ -43,6 +51,10 @@ class ObjectReader {
   std::string function_debug_name(uint64_t function) const;
   /// The same of a SharedFunctionInfo.
   std::string shared_debug_name(uint64_t shared) const;
+
+  /// Names of the variables that a scope keeps in its context, in the order of their slots. Of very large scopes, which
+  /// keep them in a table, none.
+  std::vector<std::string> context_local_names(uint64_t scope_info) const;
 
   /// Follows back pointers from a map to its constructor: a JSFunction, FunctionTemplateInfo, or something else.
   uint64_t constructor_of_map(const MapInfo& map) const;
@@ -92,12 +104,23 @@ class ObjectReader {
   };
   bool is_fixed_array_scope_info(uint64_t scope_info) const;
   FunctionNames scope_info_names(uint64_t scope_info) const;
+  /// Where the names of its context locals begin and how many there are.
+  struct ScopeLocals {
+    uint64_t at = 0;
+    uint64_t count = 0;
+    uint32_t flags = 0;
+    bool fixed_array = false;
+  };
+  std::optional<ScopeLocals> scope_locals(uint64_t scope_info) const;
   Property fast_property(uint64_t object, const MapInfo& map, uint32_t descriptor) const;
   void for_each_dictionary_entry(uint64_t dictionary, bool global,
                                  const std::function<bool(const Property&)>& visit) const;
 
+  uint64_t forwarded(uint64_t word) const;
+
   const Heap& heap_;
   MapCache& maps_;
+  bool follows_ = false;
 };
 
 /// UTF-16 to UTF-8, lone surrogates as U+FFFD.

@@ -66,7 +66,7 @@ bool ObjectReader::is_string(uint64_t word) const {
 
 std::optional<uint32_t> ObjectReader::string_length(uint64_t word) const {
   if (!is_string(word)) return std::nullopt;
-  const std::byte* bytes = heap_.pages().bytes(word - 1, 16);
+  const std::byte* bytes = heap_.pages().bytes(resolved(word) - 1, 16);
   if (!bytes) return std::nullopt;
   uint32_t length;
   std::memcpy(&length, bytes + heap_.layout().string.length, 4);
@@ -104,6 +104,7 @@ void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::
   while (!pending.empty() && pending.size() < kMaxPending && ++steps < kMaxPending) {
     Piece piece = pending.back();
     pending.pop_back();
+    piece.word = resolved(piece.word);
     const MapInfo* map = map_of(piece.word);
     auto length = string_length(piece.word);
     if (!map || !length || piece.count == 0 || piece.from > *length) continue;
