@@ -30,6 +30,7 @@ void by_version(FrameOffsets& offsets, const V8Version& version) {
     offsets.code_flags = 52;
     offsets.literals = 3;
     offsets.inlining = 8;
+    offsets.deopt_entries = 12;
   }
   if (version >= V8Version{14, 2}) offsets.maglev = 12;
 }
@@ -55,6 +56,7 @@ FrameOffsets FrameOffsets::resolve(const Constants& constants, const V8Version& 
   take(offsets.deopt_data, "Code", "deoptimization_data");
   take(offsets.positions, "Code", "source_position_table");
   take(offsets.code_flags, "Code", "flags");
+  if (version >= V8Version{12, 0}) take(offsets.instruction_size, "Code", "instruction_size");
   take(offsets.eval_from_position, "Script", "eval_from_position");
   if (constants.field("Script", "compiled_lazy_function_positions")) {
     offsets.source_url = 112;

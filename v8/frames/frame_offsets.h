@@ -29,9 +29,11 @@ struct FrameOffsets {
   uint16_t deopt_data = 16;         ///< in Code: DeoptimizationData, or the bytecodes of baseline code
   uint16_t positions = 24;          ///< in Code: source positions, or the bytecode offsets of baseline code
   uint16_t code_flags = 48;         ///< in Code: u32, CodeKind in the low four bits (from 10.x on)
+  uint16_t instruction_size = 0;    ///< in Code: i32, followed by the size of metadata; 0: not known (before 12.x)
   uint8_t maglev = 12;              ///< CodeKind::MAGLEV; kNoMaglev before 10.x
   uint8_t literals = 2;             ///< index of the literals in DeoptimizationData
   uint8_t inlining = 7;             ///< index of the inlining positions in DeoptimizationData
+  uint8_t deopt_entries = 11;       ///< index of the first entry in DeoptimizationData
 
   // In Script.
   uint16_t eval_from_shared = 72;

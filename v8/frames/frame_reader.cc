@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "v8/frames/bytecode_sizes.h"
+#include "v8/frames/deopt_points.h"
 
 namespace inquest::v8 {
 namespace {
@@ -282,6 +283,40 @@ std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, uint64_t p
   return frames;
 }
 
+/// Without a table of positions: the function of the code itself, where V8 would resume it in the interpreter.
+V8Frame FrameReader::maglev_by_deopt(const CompiledCode& code, uint64_t return_offset, uint64_t shared) const {
+  V8Frame frame;
+  frame.kind = V8FrameKind::kJs;
+  frame.tier = Tier::kMaglev;
+  frame.script_word = scripts_.script_of(shared);
+  frame.remark = "the code has no table of source positions";
+  const std::byte* sizes = offsets_.instruction_size == 0
+                               ? nullptr
+                               : heap_.pages().object_bytes(code.code - 1, offsets_.instruction_size, 8);
+  if (sizes == nullptr) return frame;
+  uint32_t instructions, metadata;
+  std::memcpy(&instructions, sizes, sizeof instructions);
+  std::memcpy(&metadata, sizes + 4, sizeof metadata);
+  if (instructions > code.end - code.start || metadata > code.end - code.start - instructions) return frame;
+  auto index =
+      maglev_deopt_index(heap_.target().memory().view(Address(code.start + instructions), metadata), return_offset);
+  if (!index) return frame;
+  uint64_t data = objects_.field(code.code, offsets_.deopt_data);
+  uint64_t entry = 16 + 8 * (offsets_.deopt_entries + uint64_t{3} * *index);
+  uint64_t translation = objects_.field(data, entry + 8);
+  if (!is_smi(translation) || smi_value(translation) < 0) return frame;
+  auto translated =
+      outermost_frame(table_bytes(objects_, objects_.field(data, 16)), static_cast<uint32_t>(smi_value(translation)));
+  uint64_t bytecodes = scripts_.bytecodes_of(shared);
+  if (!translated || bytecodes == 0) return frame;
+  auto table = table_bytes(objects_, objects_.field(bytecodes, offsets_.source_positions));
+  auto position = find_source_position(table, heap_.layout().version, translated->bytecode_offset);
+  if (!position) return frame;
+  frame.remark = translated->frames == 1 ? "" : "calls that were inlined here are not shown";
+  place(frame, position->script_offset);
+  return frame;
+}
+
 std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const {
   Address fp = frame.registers.values.fp();
   uint64_t pc_offset = frame.lookup_pc().value() - code.start;
@@ -294,7 +329,10 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
   if (const std::byte* bytes = heap_.pages().object_bytes(objects_.resolved(code.code) - 1, offsets_.code_flags, 4)) {
     if ((std::to_integer<uint8_t>(bytes[0]) & 15) == offsets_.maglev) tier = Tier::kMaglev;
   }
-  return optimized(code, pc_offset, shared, tier);
+  std::vector<V8Frame> frames = optimized(code, pc_offset, shared, tier);
+  bool placed = std::ranges::any_of(frames, [](const V8Frame& each) { return each.line != 0; });
+  if (!placed && tier == Tier::kMaglev && !frame.exact_pc) return {maglev_by_deopt(code, pc_offset + 1, shared)};
+  return frames;
 }
 
 bool FrameReader::is_api_function(uint64_t shared) const {

@@ -62,6 +62,7 @@ class FrameReader : public FrameStepper {
   V8FrameDetails::Values registers_of(Address fp) const;
   V8FrameDetails::Values context_variables(uint64_t context) const;
   const BytecodeSizes& bytecode_sizes() const;
+  V8Frame maglev_by_deopt(const CompiledCode& code, uint64_t pc_offset, uint64_t shared) const;
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
   const Heap& heap_;
