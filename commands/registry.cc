@@ -18,6 +18,10 @@ Registry::Registry() {
   commands_.push_back(make_v8_print());
   commands_.push_back(make_v8_diff());
   commands_.push_back(make_v8_bt());
+  commands_.push_back(make_v8_async());
+  commands_.push_back(make_v8_errors());
+  commands_.push_back(make_v8_source());
+  commands_.push_back(make_v8_functions());
   commands_.push_back(make_resolve_inlines());
   commands_.push_back(make_resolve_src_lines());
   commands_.push_back(make_bt());

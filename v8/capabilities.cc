@@ -48,6 +48,14 @@ std::vector<Capability> describe_capabilities(const Heap& heap, const HeapTotals
                                      : "";
   report.push_back({"JavaScript stacks", layout.exact ? State::kWorks : State::kLimited,
                     "frame layout by v8dbg and table, functions and positions from the frames' own objects", limits});
+  bool reactions = heap.root("promise_reaction_map") != 0;
+  report.push_back({"async functions", reactions ? State::kWorks : State::kMissing,
+                    "generator objects and promise reactions, as V8's own async stack traces",
+                    reactions ? "" : "the map of promise reactions is not among the roots"});
+  bool stacks = heap.root("error_stack_symbol") != 0 || heap.root("stack_trace_symbol") != 0;
+  report.push_back({"captured error stacks", stacks ? State::kWorks : State::kMissing,
+                    "the private symbol of the stack, calls by their own objects",
+                    stacks ? "" : "the symbol of captured stacks is not among the roots"});
   return report;
 }
 

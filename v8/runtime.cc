@@ -6,8 +6,12 @@
 #include <atomic>
 #include <map>
 
+#include "v8/async/async_tail.h"
+#include "v8/async/async_walk.h"
 #include "v8/capabilities.h"
+#include "v8/errors/error_walk.h"
 #include "v8/frames/frame_reader.h"
+#include "v8/functions/function_walk.h"
 #include "v8/heap/census.h"
 #include "v8/heap/liveness.h"
 #include "v8/heap/object_index.h"
@@ -82,6 +86,33 @@ class RuntimeImpl : public Runtime {
   std::string source_mapping_url(uint64_t script) override {
     return frame_reader().scripts().source_mapping_url(script);
   }
+
+  Result<AsyncReport> async_report(Reachability which) override {
+    if (auto failed = prepare(which)) return *failed;
+    auto progress = walk_progress("following promises");
+    AsyncReport report = survey_async(*heap_, which, [&] { return progress(0, 1); });
+    if (cancelled_) return stopped();
+    return report;
+  }
+  std::vector<AsyncFrame> running_async_tail(uint32_t isolate) override {
+    return inquest::v8::running_async_tail(*heap_, isolate);
+  }
+
+  Result<ErrorReport> errors(Reachability which) override {
+    if (auto failed = prepare(which)) return *failed;
+    auto progress = walk_progress("looking for errors");
+    ErrorReport report = survey_errors(*heap_, which, [&] { return progress(0, 1); });
+    if (cancelled_) return stopped();
+    return report;
+  }
+  Result<std::vector<FunctionInfo>> functions(const FunctionFilter& filter, Reachability which) override {
+    if (auto failed = prepare(which)) return *failed;
+    auto progress = walk_progress("looking for functions");
+    auto found = survey_functions(*heap_, filter, which, [&] { return progress(0, 1); });
+    if (cancelled_) return stopped();
+    return found;
+  }
+  Result<SourceLines> source(const SourceRequest& request) override { return list_source(*heap_, request); }
 
   void set_progress(Progress progress) override { progress_ = std::move(progress); }
 

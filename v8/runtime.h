@@ -15,7 +15,10 @@
 #include "postmortem/model/result.h"
 #include "postmortem/model/target.h"
 #include "postmortem/model/unwinder.h"
+#include "v8/async/async_report.h"
+#include "v8/errors/error_report.h"
 #include "v8/frames/v8_frame.h"
+#include "v8/functions/function_report.h"
 #include "v8/inspect/value.h"
 
 namespace inquest::v8 {
@@ -141,6 +144,19 @@ class Runtime {
   virtual V8FrameDetails frame_details(const Frame&, const V8Frame&) { return {}; }
   /// What the sourceMappingURL comment of a script says (V8Frame::script_word); "" when there is none.
   virtual std::string source_mapping_url(uint64_t /*script*/) { return {}; }
+
+  /// What the process was waiting for. Walks the whole heap; live objects only unless told otherwise.
+  virtual Result<AsyncReport> async_report(Reachability which) = 0;
+  /// The async functions that wait for what an isolate was running, as Error.stack appends them: innermost first. Walks
+  /// nothing. Empty when no promise job was running.
+  virtual std::vector<AsyncFrame> running_async_tail(uint32_t isolate) = 0;
+
+  /// Error objects with the stacks they captured. Walks the whole heap.
+  virtual Result<ErrorReport> errors(Reachability which) = 0;
+  /// Functions by file and place. Walks the whole heap.
+  virtual Result<std::vector<FunctionInfo>> functions(const FunctionFilter& filter, Reachability which) = 0;
+  /// Lines of a script. Walks the heap only for scripts that are given by name.
+  virtual Result<SourceLines> source(const SourceRequest& request) = 0;
 
   virtual void set_progress(Progress progress) = 0;
 };

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import comparison
 import heap_snapshot
+import pending
 import values
 from census import Inquest, counts_of, rows_of
 
@@ -208,7 +209,8 @@ def check_plugin(context: Context, case: str) -> list[str]:
     directory = context.make(case)
     failures = []
     for command in ("v8 findjsobjects", "v8 findjsobjects --json", "v8 findjsobjects -d", "v8 info", "v8 info --json",
-                    "v8 findjsinstances -n 5 Session", "v8 bt", "v8 bt -v", "v8 bt --all --json"):
+                    "v8 findjsinstances -n 5 Session", "v8 bt", "v8 bt -v", "v8 bt --all --json", "v8 async --json", "v8 errors",
+                    "v8 source list"):
         expected = context.open(directory).run(*command.split())
         lldb = ["lldb-19", "-b", "-o", f"plugin load {context.plugin}", "-o", f"target create --core {directory / 'core'}",
                 "-o", command]
@@ -374,6 +376,8 @@ def check_jsspin(context: Context, case: str) -> list[str]:
                     f"tiers {' '.join(sorted({frame.get('tier', '') for frame in above + found}))}")
         failures += [f"{mode} {instance}: {line}" for line in wrong]
     return failures
+
+
 def check_values(context: Context, case: str) -> list[str]:
     """A value of every kind against the program's own description of it."""
     directory = context.make(case)
@@ -399,6 +403,23 @@ def check_values(context: Context, case: str) -> list[str]:
     return failures if len(told) > 100 and alone > 5 else [*failures, "the program told too little"]
 
 
+def check_pending(context: Context, case: str) -> list[str]:
+    """What waits, errors, functions and sources against what the program and Error.stack said."""
+    directory = context.make(case)
+    return pending.check(context.open(directory), truth_of(directory))
+
+
+def check_uncaught(context: Context, case: str) -> list[str]:
+    """Exact counts, and the error that was thrown is the one marked."""
+    directory = context.make(case)
+    errors = context.open(directory).json("v8", "errors")["rows"]
+    marked = [(row["type"], row["message"]) for row in errors if row["uncaught"]]
+    failures = check_counts(context, case)
+    if marked != [("PaymentError", "not enough money")] or not errors[0]["uncaught"]:
+        failures.append(f"marked as uncaught: {marked}; the program threw a PaymentError: not enough money")
+    return failures
+
+
 def _first_difference(expected: str, found: str) -> str:
     expected_lines, found_lines = expected.splitlines(), found.splitlines()
     for number, (left, right) in enumerate(zip(expected_lines, found_lines), 1):
@@ -415,7 +436,7 @@ CHECKS = {
     "leak": check_diff,
     "growing": check_diff,
     "oom": check_counts,
-    "uncaught": check_counts,
+    "uncaught": check_uncaught,
     "busy": check_counts,
     "workers": check_workers,
     "dropped": check_dropped,
@@ -425,6 +446,7 @@ CHECKS = {
     "jsdeath": check_jsdeath,
     "jsspin": check_jsspin,
     "jsmaps": check_jsmaps,
+    "pending": check_pending,
     "gc": check_gc,
     "plugin": lambda context, _: check_plugin(context, "gt"),
 }

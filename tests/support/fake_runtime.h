@@ -25,6 +25,12 @@ struct FakeHeap {
   /// Called by each census, as the real one calls its progress; false stops it.
   int progress_calls = 0;
   uint64_t heap_size = 0;  ///< what walk() compares with its limit
+  v8::AsyncReport async;
+  v8::ErrorReport errors;
+  std::vector<v8::FunctionInfo> functions;
+  v8::FunctionFilter function_filter;  ///< the last that was asked for
+  v8::SourceLines source;
+  v8::SourceRequest source_request;  ///< the last that was asked for
 
   // What was asked for.
   int opened = 0;
@@ -89,6 +95,22 @@ class FakeRuntime : public v8::Runtime {
 
   const FrameStepper& frame_stepper() override { return no_frames_; }
   std::vector<v8::V8Frame> describe_frame(const Frame&) override { return {{}}; }
+
+  Result<v8::AsyncReport> async_report(v8::Reachability which) override {
+    heap_->asked.push_back({.which = which});
+    return heap_->async;
+  }
+  std::vector<v8::AsyncFrame> running_async_tail(uint32_t) override { return {}; }
+  Result<v8::ErrorReport> errors(v8::Reachability) override { return heap_->errors; }
+  Result<std::vector<v8::FunctionInfo>> functions(const v8::FunctionFilter& filter, v8::Reachability) override {
+    heap_->function_filter = filter;
+    return heap_->functions;
+  }
+  Result<v8::SourceLines> source(const v8::SourceRequest& request) override {
+    heap_->source_request = request;
+    if (heap_->source.lines.empty()) return unusable("no script");
+    return heap_->source;
+  }
 
   std::string describe(uint64_t word) override { return fmt::format("<Object: at {:x}>", word); }
   std::string describe_detailed(uint64_t word) override {

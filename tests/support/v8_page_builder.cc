@@ -43,6 +43,8 @@ constexpr RootMap kRootMaps[] = {
     {"function_context_map", type::kFunctionContext, 0},
     {"string_table_map", type::kStringTable, 0},
     {"cell_map", type::kCell, 16},
+    {"promise_reaction_map", type::kPromiseReaction, 40},
+    {"promise_capability_map", type::kPromiseCapability, 32},
     {"symbol_map", type::kSymbol, 24},
     {"heap_number_map", type::kHeapNumber, 16},
     {"bigint_map", type::kBigInt, 0},
@@ -81,6 +83,8 @@ constexpr std::pair<const char*, int> kConstants[] = {
     {"type_JSWeakRef__JS_WEAK_REF_TYPE", type::kJSWeakRef},
     {"type_JSPrimitiveWrapper__JS_PRIMITIVE_WRAPPER_TYPE", type::kJSPrimitiveWrapper},
     {"type_JSFunction__JS_FUNCTION_TYPE", type::kJSFunction},
+    {"type_JSAsyncFunctionObject__JS_ASYNC_FUNCTION_OBJECT_TYPE", type::kJSAsyncFunctionObject},
+    {"type_JSPromise__JS_PROMISE_TYPE", type::kJSPromise},
 };
 
 uint64_t round_up(uint64_t value) { return (value + 7) & ~7ull; }

@@ -58,11 +58,17 @@ enum : uint16_t {
   kFunctionContext,
   kStringTable,
   kCell,
+  kPromiseReaction,
+  kPromiseCapability,
   kJSProxy = 0x400,
   kJSObject = 0x421,
   kJSArray,
   kJSWeakRef,
   kJSPrimitiveWrapper,
+  kJSGeneratorObject,
+  kJSAsyncFunctionObject,
+  kJSAsyncGeneratorObject,
+  kJSPromise,
   kJSFunction = 0x480,
 };
 }
