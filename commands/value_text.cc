@@ -150,7 +150,13 @@ class TextWriter {
     }
     bool buffer = value.kind == ValueKind::kTypedArray || value.kind == ValueKind::kDataView ||
                   value.kind == ValueKind::kArrayBuffer || value.kind == ValueKind::kSharedArrayBuffer;
+    std::string source;
     for (const NamedValue& member : value.internal) {
+      if (member.name == "source" && of_course) {
+        source =
+            "\n  source:\n" + std::get<std::string>(member.value.value) + (member.value.text_cut ? "..." : "") + "\n";
+        continue;
+      }
       if (buffer && member.name != "buffer") continue;  // the first line tells them
       if (!value.brief) internal.push_back(fmt::format("{}={}", member.name, write(member.value, indent + 4)));
     }
@@ -160,6 +166,7 @@ class TextWriter {
     group(value.type == "Context" && value.kind == ValueKind::kInternal ? "" : "properties", properties,
           value.more_properties);
     group(value.kind == ValueKind::kObject ? "internal fields" : "internal", internal, 0);
+    text += source;
     if (!value.remark.empty()) text += " (" + value.remark + ")";
     return text;
   }

@@ -224,7 +224,8 @@ function makeCounter(start, label) {
 const counter = makeCounter(41, 'n');
 counter();
 gallery.closure = counter;
-told.closure = {kind: 'function', value: 'counter', internal: {context: {properties: described({count: 42, label: 'n'})}}};
+told.closure = {kind: 'function', value: 'counter', internal: {context: {properties: described({count: 42, label: 'n'})},
+                                                                source: describe(String(counter))}};
 function makeFraction(start) {
   let fraction = start;
   return () => { fraction += 0.25; return fraction; };
@@ -233,11 +234,11 @@ const fraction = makeFraction(0.5);
 for (let i = 0; i < 10; i++) fraction();
 gallery.fraction = fraction;
 told.fraction = {kind: 'function', value: '', internal: {context: {properties: described({fraction: 3})}}};
-show('arrow', () => 1);
+show('arrow', () => 1, {source: describe('() => 1')});
 show('asyncFunction', async function waits() {});
 class Base { constructor() { this.base = 1; } method() {} static make() {} }
 class Derived extends Base { constructor() { super(); this.own = 2; } get computed() { return 3; } }
-show('classBase', Base);
+show('classBase', Base, {source: describe(String(Base))});
 show('classDerived', Derived);
 show('instance', new Derived());
 class Secret {

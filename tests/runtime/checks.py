@@ -385,7 +385,7 @@ def check_values(context: Context, case: str) -> list[str]:
     inquest = context.open(directory)
     gallery = inquest.json("v8", "findjsinstances", "Gallery")["rows"][0]["address"]
     # One level more than the program tells: its first one are the properties of the gallery.
-    shown = inquest.json("v8", "inspect", "--depth", "5", gallery)
+    shown = inquest.json("v8", "inspect", "-s", "--depth", "5", gallery)
     members = {member["name"]: member["value"] for member in shown["properties"]}
     failures = [f"{name} is missing" for name in told if name not in members]
     for name in told:

@@ -6,12 +6,40 @@
 
 namespace inquest::v8 {
 namespace {
-constexpr size_t kMaxContexts = 64;  ///< of one function's chain
+constexpr size_t kMaxContexts = 64;      ///< of one function's chain
+constexpr size_t kMaxSource = 1u << 20;  ///< UTF-16 units
+}  // namespace
+
+/// The text of a function, of a class from its `class` to its closing brace.
+std::optional<SourceRange> Inspector::text_of(uint64_t function, ValueKind kind) const {
+  auto range = kind == ValueKind::kClass ? positions_.class_range(function) : std::nullopt;
+  return range ? range : positions_.range_of(objects_.field(function, heap_.layout().js_function_shared));
+}
+
+void Inspector::set_place(uint64_t word, Value& value) {
+  uint64_t script = positions_.script_of(objects_.field(word, heap_.layout().js_function_shared));
+  auto range = script != 0 ? text_of(word, value.kind) : std::nullopt;
+  if (!range) return;
+  SourcePlace place = positions_.place(script, range->start);
+  if (place.line != 0) value.place = fmt::format("{}:{}:{}", place.script, place.line, place.column);
+}
+
+void Inspector::add_source(uint64_t word, Value& value) {
+  uint64_t script = positions_.script_of(objects_.field(word, heap_.layout().js_function_shared));
+  auto range = script != 0 ? text_of(word, value.kind) : std::nullopt;
+  if (!range) return;
+  std::u16string_view source = positions_.source(script);
+  auto start = static_cast<size_t>(range->start), end = static_cast<size_t>(range->end);
+  if (start > end || end > source.size()) return;
+  Value text = text_value(ValueKind::kString, to_utf8(source.substr(start, std::min(end - start, kMaxSource))));
+  text.text_cut = end - start > kMaxSource;
+  internal(value, "source", std::move(text));
 }
 
 /// Scopes of modules hold everything, so whole chains are shown of the function asked for only; of those inside other
 /// values the innermost scope, briefly.
 void Inspector::add_function(uint64_t word, uint32_t depth, Value& value) {
+  if (options_.source) add_source(word, value);
   bool asked_for = above_.size() == 1;
   uint64_t context = objects_.field(word, context_offset_);
   for (size_t i = 0; i < (asked_for ? kMaxContexts : 1); ++i) {

@@ -85,6 +85,7 @@ Inspector::Inspector(const Heap& heap)
       objects_(heap, maps_),
       kinds_(objects_),
       buffers_(objects_, Constants::load(heap.target(), heap.module())),
+      positions_(objects_),
       context_offset_(static_cast<uint16_t>(heap.layout().js_function_shared + kContextAfterShared)) {
   for (const Isolate& isolate : heap.isolates()) names_.emplace_back(objects_, isolate.index);
 }
@@ -221,7 +222,10 @@ void Inspector::set_summary(uint64_t word, const MapInfo& map, Value& value) {
     case ValueKind::kRegExp: value.value = regexp_text(word); break;
     case ValueKind::kPromise: value.value = std::string(promise_state(word)); break;
     case ValueKind::kFunction:
-    case ValueKind::kClass: value.value = objects_.function_name(word); break;
+    case ValueKind::kClass:
+      value.value = objects_.function_name(word);
+      set_place(word, value);
+      break;
     default: break;
   }
 }

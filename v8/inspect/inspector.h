@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "postmortem/model/result.h"
+#include "v8/frames/source_position.h"
 #include "v8/inspect/buffer_reader.h"
 #include "v8/inspect/kinds.h"
 #include "v8/inspect/value.h"
@@ -72,6 +73,9 @@ class Inspector {
 
   // closure.cc
   void add_function(uint64_t word, uint32_t depth, Value& value);
+  void set_place(uint64_t word, Value& value);
+  void add_source(uint64_t word, Value& value);
+  std::optional<SourceRange> text_of(uint64_t function, ValueKind kind) const;
   void add_context(uint64_t context, uint32_t depth, Value& value);
 
   void internal(Value& value, std::string name, uint64_t word, uint32_t depth);
@@ -86,6 +90,7 @@ class Inspector {
   ObjectReader objects_;
   Kinds kinds_;
   BufferReader buffers_;
+  SourcePositions positions_;
   std::vector<ConstructorNames> names_;
   InspectOptions options_;
   uint64_t values_ = 0;          ///< built so far
