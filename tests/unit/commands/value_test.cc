@@ -67,7 +67,7 @@ TEST(ValueText, KeepsLlnodesShape) {
   session.properties.push_back({.name = "user", .value = object("User", 0x2001)});
   EXPECT_EQ(value_text(session),
             "0x1001:<Object: Session properties {\n    .id=<Smi: 7>,\n    .user=0x2001:<Object: User>}>");
-  session.elements.push_back({.index = 3, .value = number(1)});
+  session.elements.push_back({.index = 3, .key = {}, .value = number(1)});
   EXPECT_EQ(value_text(session).substr(0, 65), "0x1001:<Object: Session elements {\n    [3]=<Smi: 1>}\n  properties");
 }
 
@@ -90,7 +90,7 @@ TEST(ValueText, SaysHowMuchIsLeftOut) {
   Value array;
   array.kind = ValueKind::kArray;
   array.length = 3;
-  array.elements.push_back({.index = 0, .value = number(1)});
+  array.elements.push_back({.index = 0, .key = {}, .value = number(1)});
   array.more_elements = 2;
   EXPECT_EQ(value_text(array), "<Array: length=3 {\n    [0]=<Smi: 1>,\n    ... 2 more}>");
 }
@@ -105,7 +105,7 @@ TEST(ValueJson, MarksCyclesAndIndexes) {
   Value inner = object("Node", 0x1001);
   inner.cycle = true;
   Value outer = object("Node", 0x1001);
-  outer.elements.push_back({.index = 5, .value = inner});
+  outer.elements.push_back({.index = 5, .key = {}, .value = inner});
   EXPECT_EQ(json_of(outer),
             R"({"address": "0x1001", "kind": "object", "type": "Node", "elements": [{"index": 5, "address": "0x1001", )"
             R"("kind": "object", "type": "Node", "cycle": true}]})");
