@@ -114,6 +114,8 @@ def same_names_as_gdb(answer: dict, core: pathlib.Path, program: str) -> int:
     truth, compared = by_gdb(core, program), 0
     for thread in answer["threads"]:
         theirs, mine = truth.get(thread["tid"], []), names(thread)
+        if len(theirs) != len(mine):  # gdb restores fewer functions that ended in a tail call
+            mine = names({"frames": [frame for frame in thread["frames"] if frame["found_by"] != "tail-call"]})
         if len(theirs) != len(mine):
             continue
         for a, b in zip(mine, theirs):
