@@ -59,8 +59,8 @@ class FrameReader : public FrameStepper {
   std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;
   V8Frame baseline(const CompiledCode& code, Address fp, uint64_t bytecodes, uint64_t pc_offset) const;
   std::vector<V8Frame> optimized(const CompiledCode& code, uint64_t pc_offset, uint64_t shared, Tier tier) const;
-  V8FrameDetails::Values registers_of(Address fp) const;
-  V8FrameDetails::Values context_variables(uint64_t context) const;
+  std::vector<V8FrameDetails::Variable> registers_of(Address fp) const;
+  std::vector<V8FrameDetails::Variable> context_variables(uint64_t context) const;
   const BytecodeSizes& bytecode_sizes() const;
   V8Frame maglev_by_deopt(const CompiledCode& code, uint64_t pc_offset, uint64_t shared) const;
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;

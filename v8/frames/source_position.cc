@@ -106,7 +106,7 @@ const std::u16string& SourcePositions::source(uint64_t script) const {
 }
 
 SourcePlace SourcePositions::place(uint64_t script, int32_t source_offset) const {
-  SourcePlace place{.script = scripts_.name(script)};
+  SourcePlace place{.script = scripts_.name(script), .script_word = script};
   if (auto at = scripts_.position(script, source_offset)) {
     place.line = at->line;
     place.column = at->column;
@@ -116,7 +116,9 @@ SourcePlace SourcePositions::place(uint64_t script, int32_t source_offset) const
 
 std::optional<SourceRange> SourcePositions::code_range_of(uint64_t shared) const {
   uint64_t scope_info = objects_.field(shared, objects_.heap().layout().shared_name_or_scope_info);
-  if (auto range = scope_info_range(objects_, scope_info)) return SourceRange{range->first, range->second};
+  if (auto scope = ScopeInfo::read(objects_, scope_info)) {
+    if (auto range = scope->range()) return SourceRange{range->first, range->second};
+  }
   // Not compiled: UncompiledData has start and end behind the inferred name.
   uint64_t data = objects_.field(shared, 8);
   const MapInfo* map = objects_.map_of(data);

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace inquest::v8 {
@@ -33,10 +32,14 @@ struct V8Frame {
 
 /// What takes more reading: asked for one frame at a time.
 struct V8FrameDetails {
-  using Values = std::vector<std::pair<std::string, uint64_t>>;
+  struct Variable {
+    std::string name;
+    uint64_t value = 0;                 ///< tagged
+    std::optional<double> number = {};  ///< instead of `value`, of variables that V8 keeps unboxed
+  };
   std::string source_line;
-  Values registers;  ///< of interpreted and baseline code: r0, r1, ...
-  Values context;    ///< variables that closures share, by name; innermost scope first
+  std::vector<Variable> registers;  ///< of interpreted and baseline code: r0, r1, ...
+  std::vector<Variable> context;    ///< variables that closures share; innermost scope first
 };
 
 }  // namespace inquest::v8

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "v8/objects/scope_info.h"
+
 namespace inquest::v8 {
 namespace {
 constexpr int kMaxBackPointers = 4096;  ///< a transition chain is at most as long as an object has properties
 constexpr uint32_t kMaxDictionaryCapacity = 1u << 28;
-constexpr uint64_t kInlineNames = 75;  ///< kScopeInfoMaxInlinedLocalNamesSize, from 10.x on
 }  // namespace
 
 const MapInfo* ObjectReader::map_of(uint64_t word) const {
@@ -170,7 +171,8 @@ std::string ObjectReader::shared_name(uint64_t shared) const {
   const MapInfo* map = map_of(name);
   if (!map) return {};
   if (map->category == Category::kString) return string(name).value_or("");
-  return scope_info_names(name).name;
+  auto scope_info = ScopeInfo::read(*this, name);
+  return scope_info ? scope_info->function_names().name : "";
 }
 
 std::string ObjectReader::function_debug_name(uint64_t function) const {
@@ -180,102 +182,10 @@ std::string ObjectReader::function_debug_name(uint64_t function) const {
 std::string ObjectReader::shared_debug_name(uint64_t shared) const {
   std::string name = shared_name(shared);
   if (!name.empty()) return name;
-  uint64_t scope_info = field(shared, heap_.layout().shared_name_or_scope_info);
-  if (const MapInfo* map = map_of(scope_info); map && map->category == Category::kInternal) {
-    return scope_info_names(scope_info).inferred;
-  }
+  auto scope_info = ScopeInfo::read(*this, field(shared, heap_.layout().shared_name_or_scope_info));
+  if (scope_info) return scope_info->function_names().inferred;
   // Not compiled yet: UncompiledData::inferred_name at 8 (SharedFunctionInfo::function_data at 8 in all versions).
   return string(field(field(shared, 8), 8)).value_or("");
-}
-
-/// Until 9.0 a ScopeInfo was laid out as a FixedArray, its length in front of the flags. The length says how many words
-/// follow; flags are far larger than that.
-bool ObjectReader::is_fixed_array_scope_info(uint64_t scope_info) const {
-  constexpr int64_t kMostOtherWords = 24;
-  uint64_t length = field(scope_info, 8);
-  uint64_t locals = field(scope_info, 32);
-  if (!is_smi(length) || !is_smi(locals)) return false;
-  int64_t names = 3 + 2 * int64_t{smi_value(locals)};
-  return smi_value(locals) >= 0 && smi_value(length) >= names && smi_value(length) <= names + kMostOtherWords;
-}
-
-std::optional<ObjectReader::ScopeLocals> ObjectReader::scope_locals(uint64_t scope_info) const {
-  constexpr uint64_t kMaxLocals = 100000;
-  const V8Version& version = heap_.layout().version;
-  ScopeLocals locals;
-  locals.fixed_array = version < V8Version{9, 5} && is_fixed_array_scope_info(scope_info);
-  bool raw_flags = version >= V8Version{12, 9};
-  locals.at = locals.fixed_array ? 16 : 8;
-  uint64_t flags_word = field(scope_info, locals.at);
-  locals.flags = raw_flags ? static_cast<uint32_t>(flags_word) : static_cast<uint32_t>(smi_value(flags_word));
-  uint64_t count = field(scope_info, locals.at + 16);
-  if (!is_smi(count)) return std::nullopt;
-  locals.count = static_cast<uint32_t>(smi_value(count));
-  if (locals.count > kMaxLocals) return std::nullopt;
-  locals.at += 24;
-  if (locals.fixed_array) return locals;
-  uint32_t scope_type = locals.flags & 0xf;
-  if (raw_flags) locals.at += 16;  // position start and end
-  bool module = scope_type == (raw_flags ? 5u : 3u);
-  if (module && version >= V8Version{12, 0}) locals.at += 8;  // module variable count
-  return locals;
-}
-
-std::vector<std::string> ObjectReader::context_local_names(uint64_t scope_info) const {
-  std::vector<std::string> names;
-  auto locals = scope_locals(scope_info);
-  if (!locals || (locals->count >= kInlineNames && heap_.layout().version >= V8Version{10, 0})) return names;
-  for (uint64_t i = 0; i < locals->count; ++i) {
-    auto name = string(field(scope_info, locals->at + 8 * i));
-    if (!name) return {};
-    names.push_back(*name);
-  }
-  return names;
-}
-
-/// ScopeInfo (src/objects/scope-info.h, .tq): flags, parameter count, context local count n, then names and infos of
-/// the n locals and optional words, among them the function's name followed by its slot, and the inferred name.
-ObjectReader::FunctionNames ObjectReader::scope_info_names(uint64_t scope_info) const {
-  const V8Version& version = heap_.layout().version;
-  auto found = scope_locals(scope_info);
-  if (!found) return {};
-  uint64_t at = found->at, locals = found->count;
-  uint32_t flags = found->flags;
-  auto next = [&] {
-    uint64_t word = field(scope_info, at);
-    at += 8;
-    return word;
-  };
-  FunctionNames names;
-  if (found->fixed_array) {
-    // The flags moved between minors here. The name is followed by its slot, a Smi; then comes the inferred name.
-    at += 16 * locals;
-    for (int i = 0; i < 3; ++i) {
-      uint64_t word = next();
-      if (!is_string(word)) {
-        if (is_smi(word)) continue;
-        break;
-      }
-      if (!is_smi(next())) break;
-      names.name = string(word).value_or("");
-      names.inferred = string(next()).value_or("");
-      break;
-    }
-    return names;
-  }
-  at += 8 * (locals < kInlineNames || version < V8Version{10, 0} ? locals : 1);
-  at += 8 * locals;
-  if (flags >> 10 & 1) at += 8;  // saved class variable
-  if (version < V8Version{10, 0}) {
-    uint32_t receiver = flags >> 7 & 3;
-    if (receiver == 1 || receiver == 2) at += 8;
-  }
-  if ((flags >> 12 & 3) != 0) {
-    names.name = string(next()).value_or("");
-    at += 8;
-  }
-  if (flags >> 14 & 1) names.inferred = string(next()).value_or("");
-  return names;
 }
 
 }  // namespace inquest::v8

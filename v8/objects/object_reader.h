@@ -52,10 +52,6 @@ class ObjectReader {
   /// The same of a SharedFunctionInfo.
   std::string shared_debug_name(uint64_t shared) const;
 
-  /// Names of the variables that a scope keeps in its context, in the order of their slots. Of very large scopes, which
-  /// keep them in a table, none.
-  std::vector<std::string> context_local_names(uint64_t scope_info) const;
-
   /// Follows back pointers from a map to its constructor: a JSFunction, FunctionTemplateInfo, or something else.
   uint64_t constructor_of_map(const MapInfo& map) const;
 
@@ -98,20 +94,6 @@ class ObjectReader {
  private:
   std::string shared_name(uint64_t shared) const;
   void append_string(uint64_t word, size_t from, size_t count, std::u16string& out, int depth) const;
-  struct FunctionNames {
-    std::string name;
-    std::string inferred;
-  };
-  bool is_fixed_array_scope_info(uint64_t scope_info) const;
-  FunctionNames scope_info_names(uint64_t scope_info) const;
-  /// Where the names of its context locals begin and how many there are.
-  struct ScopeLocals {
-    uint64_t at = 0;
-    uint64_t count = 0;
-    uint32_t flags = 0;
-    bool fixed_array = false;
-  };
-  std::optional<ScopeLocals> scope_locals(uint64_t scope_info) const;
   Property fast_property(uint64_t object, const MapInfo& map, uint32_t descriptor) const;
   void for_each_dictionary_entry(uint64_t dictionary, bool global,
                                  const std::function<bool(const Property&)>& visit) const;

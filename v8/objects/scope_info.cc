@@ -1,65 +1,127 @@
-// The layout in short, measured on Node.js 12 to 26: flags, parameter count, count n of context locals, then
-// * from 12.9: start and end, before everything else;
-// * before: names and infos of the n locals, optional words by flags, among the last start and end;
-// * until 9.0 the whole is laid out as a FixedArray, with its length in front, and start and end lie behind all names
-//   and slots; only other objects (outer scope, module) follow them.
 #include "v8/objects/scope_info.h"
+
+#include <algorithm>
 
 namespace inquest::v8 {
 namespace {
 
-constexpr int32_t kMaxLocals = 100000;
-constexpr uint64_t kInlineNames = 75;  ///< kScopeInfoMaxInlinedLocalNamesSize, from 10.x on
+constexpr uint64_t kMaxLocals = 100000;
+constexpr uint64_t kInlineNames = 75;  ///< kScopeInfoMaxInlinedLocalNamesSize
 constexpr int64_t kMostOtherWords = 24;
+constexpr uint32_t kModuleScope = 3, kModuleScopeRaw = 5;  ///< ScopeType, before and from 12.9
 
-std::optional<std::pair<int32_t, int32_t>> range_at(const ObjectReader& objects, uint64_t scope_info, uint64_t at) {
-  uint64_t start = objects.field(scope_info, at), end = objects.field(scope_info, at + 8);
-  if (!is_smi(start) || !is_smi(end) || smi_value(start) < 0 || smi_value(end) < smi_value(start)) return std::nullopt;
-  return std::pair(smi_value(start), smi_value(end));
+}  // namespace
+
+std::optional<ScopeInfo> ScopeInfo::read(const ObjectReader& objects, uint64_t word) {
+  const MapInfo* map = objects.map_of(word);
+  if (map == nullptr || objects.heap().types()[map->type].name != "ScopeInfo") return std::nullopt;
+  const V8Version& version = objects.heap().layout().version;
+  bool raw_flags = version >= V8Version{12, 9};
+  ScopeInfo info(objects, word);
+  info.fixed_array_ = version < V8Version{9, 5} && info.has_fixed_array_layout();
+  uint64_t flags_at = info.fixed_array_ ? 16 : 8;
+  uint64_t flags = info.field(flags_at), locals = info.field(flags_at + 16);
+  if ((!raw_flags && !is_smi(flags)) || !is_smi(locals) || smi_value(locals) < 0) return std::nullopt;
+  info.flags_ = raw_flags ? static_cast<uint32_t>(flags) : static_cast<uint32_t>(smi_value(flags));
+  info.locals_ = static_cast<uint64_t>(smi_value(locals));
+  if (info.locals_ > kMaxLocals) return std::nullopt;
+  info.locals_at_ = flags_at + 24;
+  if (raw_flags) info.locals_at_ += 16;
+  bool module = (info.flags_ & 0xf) == (raw_flags ? kModuleScopeRaw : kModuleScope);
+  if (module && !info.fixed_array_ && version >= V8Version{12, 0}) info.locals_at_ += 8;
+  return info;
+}
+
+/// The length says how many words follow; flags, which stand in its place otherwise, are far larger than that.
+bool ScopeInfo::has_fixed_array_layout() const {
+  uint64_t length = field(8), locals = field(32);
+  if (!is_smi(length) || !is_smi(locals)) return false;
+  int64_t names = 3 + 2 * int64_t{smi_value(locals)};
+  return smi_value(locals) >= 0 && smi_value(length) >= names && smi_value(length) <= names + kMostOtherWords;
+}
+
+bool ScopeInfo::has_name_table() const {
+  return locals_ >= kInlineNames && objects_.heap().layout().version >= V8Version{10, 0};
+}
+
+uint64_t ScopeInfo::locals_end() const { return locals_at_ + 8 * (has_name_table() ? 1 : locals_) + 8 * locals_; }
+
+uint64_t ScopeInfo::function_name_at() const {
+  uint64_t at = locals_end();
+  if (flags_ >> 10 & 1) at += 8;  // saved class variable
+  uint32_t receiver = flags_ >> 7 & 3;
+  if (objects_.heap().layout().version < V8Version{10, 0} && (receiver == 1 || receiver == 2)) at += 8;
+  return at;
+}
+
+/// NameToIndexHashTable: length, three counts, capacity at 32; pairs of name and index.
+std::vector<std::string> ScopeInfo::local_names() const {
+  std::vector<std::string> names(locals_);
+  if (!has_name_table()) {
+    for (uint64_t i = 0; i < locals_; ++i) names[i] = objects_.string(field(locals_at_ + 8 * i)).value_or("");
+    return names;
+  }
+  uint64_t table = field(locals_at_), capacity_word = objects_.field(table, 32);
+  if (!is_smi(capacity_word) || smi_value(capacity_word) < 0) return names;
+  uint64_t capacity = std::min(static_cast<uint64_t>(smi_value(capacity_word)), 4 * kMaxLocals);
+  for (uint64_t i = 0; i < capacity; ++i) {
+    uint64_t key = objects_.field(table, 40 + 16 * i), index = objects_.field(table, 48 + 16 * i);
+    if (!objects_.is_string(key) || !is_smi(index) || smi_value(index) < 0) continue;
+    auto at = static_cast<uint64_t>(smi_value(index));
+    if (at < locals_) names[at] = objects_.string(key).value_or("");
+  }
+  return names;
+}
+
+ScopeInfo::FunctionNames ScopeInfo::function_names() const {
+  if (fixed_array_) return function_names_in_fixed_array();
+  FunctionNames names;
+  uint64_t at = function_name_at();
+  if ((flags_ >> 12 & 3) != 0) {
+    names.name = objects_.string(field(at)).value_or("");
+    at += 16;
+  }
+  if (flags_ >> 14 & 1) names.inferred = objects_.string(field(at)).value_or("");
+  return names;
+}
+
+/// The flags moved between minors here. The name is followed by its slot, a Smi; then comes the inferred name.
+ScopeInfo::FunctionNames ScopeInfo::function_names_in_fixed_array() const {
+  FunctionNames names;
+  uint64_t at = locals_end();
+  for (int i = 0; i < 3; ++i, at += 8) {
+    uint64_t word = field(at);
+    if (is_smi(word)) continue;
+    if (!objects_.is_string(word) || !is_smi(field(at + 8))) break;
+    names.name = objects_.string(word).value_or("");
+    names.inferred = objects_.string(field(at + 16)).value_or("");
+    break;
+  }
+  return names;
+}
+
+std::optional<std::pair<int32_t, int32_t>> ScopeInfo::range() const {
+  if (objects_.heap().layout().version >= V8Version{12, 9}) return range_at(32);
+  if (fixed_array_) return range_in_fixed_array();
+  uint64_t at = function_name_at();
+  if ((flags_ >> 12 & 3) != 0) at += 16;
+  if (flags_ >> 14 & 1) at += 8;
+  return range_at(at);
 }
 
 /// The last two Smis.
-std::optional<std::pair<int32_t, int32_t>> range_in_fixed_array(const ObjectReader& objects, uint64_t scope_info,
-                                                                int32_t length) {
+std::optional<std::pair<int32_t, int32_t>> ScopeInfo::range_in_fixed_array() const {
+  int32_t length = smi_value(field(8));
   for (int32_t i = length - 1; i >= 4 && i >= length - kMostOtherWords; --i) {
-    if (!is_smi(objects.field(scope_info, 16 + 8ull * static_cast<uint32_t>(i)))) continue;
-    return range_at(objects, scope_info, 16 + 8ull * static_cast<uint32_t>(i - 1));
+    if (is_smi(field(16 + 8ull * static_cast<uint32_t>(i)))) return range_at(16 + 8ull * static_cast<uint32_t>(i - 1));
   }
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<std::pair<int32_t, int32_t>> scope_info_range(const ObjectReader& objects, uint64_t scope_info) {
-  const MapInfo* map = objects.map_of(scope_info);
-  if (map == nullptr || objects.heap().types()[map->type].name != "ScopeInfo") return std::nullopt;
-  const V8Version& version = objects.heap().layout().version;
-  if (version >= V8Version{12, 9}) return range_at(objects, scope_info, 32);
-
-  uint64_t length_word = objects.field(scope_info, 8);
-  uint64_t locals_word = objects.field(scope_info, 32);
-  if (version < V8Version{9, 5} && is_smi(length_word) && is_smi(locals_word)) {
-    int64_t names = 3 + 2 * int64_t{smi_value(locals_word)};
-    int64_t length = smi_value(length_word);
-    if (smi_value(locals_word) >= 0 && length >= names && length <= names + kMostOtherWords) {
-      return range_in_fixed_array(objects, scope_info, smi_value(length_word));
-    }
-  }
-  uint64_t flags_word = objects.field(scope_info, 8);
-  locals_word = objects.field(scope_info, 24);
-  if (!is_smi(flags_word) || !is_smi(locals_word)) return std::nullopt;
-  auto flags = static_cast<uint32_t>(smi_value(flags_word));
-  if (smi_value(locals_word) < 0 || smi_value(locals_word) > kMaxLocals) return std::nullopt;
-  auto locals = static_cast<uint64_t>(smi_value(locals_word));
-  uint64_t at = 32;
-  if ((flags & 0xf) == 3 && version >= V8Version{12, 0}) at += 8;  // module variable count
-  at += 8 * (locals < kInlineNames || version < V8Version{10, 0} ? locals : 1);
-  at += 8 * locals;
-  if (flags >> 10 & 1) at += 8;  // saved class variable
-  if (uint32_t receiver = flags >> 7 & 3; version < V8Version{10, 0} && (receiver == 1 || receiver == 2)) at += 8;
-  if ((flags >> 12 & 3) != 0) at += 16;  // function name and its slot
-  if (flags >> 14 & 1) at += 8;          // inferred name
-  return range_at(objects, scope_info, at);
+std::optional<std::pair<int32_t, int32_t>> ScopeInfo::range_at(uint64_t at) const {
+  uint64_t start = field(at), end = field(at + 8);
+  if (!is_smi(start) || !is_smi(end) || smi_value(start) < 0 || smi_value(end) < smi_value(start)) return std::nullopt;
+  return std::pair(smi_value(start), smi_value(end));
 }
 
 }  // namespace inquest::v8
