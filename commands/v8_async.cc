@@ -9,6 +9,7 @@
 #include "commands/async_words.h"
 #include "commands/command.h"
 #include "commands/histogram.h"
+#include "commands/original_positions.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
@@ -21,8 +22,8 @@ int64_t whole_ms(double delay_ms) { return delay_ms >= 0 && delay_ms < 1e15 ? st
 
 class AsyncBody : public ReportBody {
  public:
-  AsyncBody(v8::AsyncReport report, const char* which, bool isolates)
-      : report_(std::move(report)), which_(which), isolates_(isolates) {}
+  AsyncBody(v8::AsyncReport report, const char* which, bool isolates, OriginalPositions originals)
+      : report_(std::move(report)), which_(which), isolates_(isolates), originals_(std::move(originals)) {}
 
   /// As in all tables, the largest comes last.
   void write_text(Output& output) const override {
@@ -33,7 +34,7 @@ class AsyncBody : public ReportBody {
     for (size_t i = 0; i < report_.running_tails.size(); ++i) {
       if (report_.running_tails[i].empty()) continue;
       output.print("What was running{} goes back to:\n", isolates_ ? fmt::format(" in isolate {}", i) : "");
-      for (const v8::AsyncFrame& frame : report_.running_tails[i]) output.print("     async {}\n", frame_text(frame));
+      for (const v8::AsyncFrame& frame : report_.running_tails[i]) output.print("     async {}\n", text_of(frame));
     }
     output.print("{} suspended async functions, {} async generators, {} generators; {} pending promises\n",
                  with_commas(report_.async_functions), with_commas(report_.async_generators),
@@ -84,7 +85,7 @@ class AsyncBody : public ReportBody {
     if (report_.timers.empty()) return;
     output.append("Timers and immediates:\n");
     for (const v8::TimerGroup& group : std::views::reverse(report_.timers)) {
-      std::string what = group.resolves ? "resolves a promise" : frame_text(group.callback);
+      std::string what = group.resolves ? "resolves a promise" : text_of(group.callback);
       bool immediate = group.kind == v8::TimerGroup::Kind::kImmediate;
       output.print("{:>9} x {}{}: {}{}\n", with_commas(group.count), kind_name(group.kind),
                    immediate ? "" : " of " + delay_text(group.delay_ms), what, isolate_text(group.isolate));
@@ -109,27 +110,32 @@ class AsyncBody : public ReportBody {
       if (!output.ok()) return;
       bool async_function = group.kind == v8::SuspendedGroup::Kind::kAsyncFunction;
       output.print("{:>9} x {}{} {}{}\n", with_commas(group.count),
-                   async_function ? "" : fmt::format("{} ", kind_name(group.kind)), frame_text(group.frame),
+                   async_function ? "" : fmt::format("{} ", kind_name(group.kind)), text_of(group.frame),
                    group.not_started ? "not started" : awaited_text(group.awaited), isolate_text(group.isolate));
-      for (const v8::AsyncFrame& frame : group.chain) output.print("            <- {}\n", frame_text(frame));
+      for (const v8::AsyncFrame& frame : group.chain) output.print("            <- {}\n", text_of(frame));
       if (group.end == v8::ChainEnd::kSeveral) output.append("            <- several\n");
     }
     output.append('\n');
   }
 
-  static void write_frame_fields(JsonWriter& json, const v8::AsyncFrame& frame) {
+  std::string text_of(const v8::AsyncFrame& frame) const {
+    return frame_text(frame) + originals_.text(frame.script_word, frame.file, frame.line, frame.column);
+  }
+
+  void write_frame_fields(JsonWriter& json, const v8::AsyncFrame& frame) const {
     json.field("function", frame.function);
     json.field_if_known("file", frame.file);
     if (frame.line != 0) json.field("line", frame.line);
     if (frame.column != 0) json.field("column", frame.column);
+    originals_.write_json(json, frame.script_word, frame.file, frame.line, frame.column);
   }
-  static void write_frame(JsonWriter& json, const v8::AsyncFrame& frame) {
+  void write_frame(JsonWriter& json, const v8::AsyncFrame& frame) const {
     json.begin_object();
     write_frame_fields(json, frame);
     json.end_object();
   }
 
-  static void write_row(JsonWriter& json, const v8::SuspendedGroup& group) {
+  void write_row(JsonWriter& json, const v8::SuspendedGroup& group) const {
     json.begin_object();
     json.field("count", group.count);
     json.field("kind", kind_name(group.kind));
@@ -194,6 +200,7 @@ class AsyncBody : public ReportBody {
   v8::AsyncReport report_;
   const char* which_;
   bool isolates_;  ///< there are several
+  OriginalPositions originals_;
 };
 
 class V8Async : public Command {
@@ -208,7 +215,8 @@ class V8Async : public Command {
     if (!found) return std::move(found).error();
     Report report;
     bool isolates = (*runtime)->info().isolates.size() > 1;
-    report.body = std::make_unique<AsyncBody>(std::move(found).value(), to_string(which), isolates);
+    report.body = std::make_unique<AsyncBody>(std::move(found).value(), to_string(which), isolates,
+                                              OriginalPositions(**runtime, args.value("source-map-dir").value_or("")));
     return report;
   }
 };
@@ -229,6 +237,7 @@ std::unique_ptr<const Command> make_v8_async() {
       .examples = {{"v8 async", "what did all those requests wait for?"}},
   };
   for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
+  spec.options.push_back(source_map_option());
   return std::make_unique<V8Async>(std::move(spec));
 }
 

@@ -2,16 +2,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "commands/args.h"
+#include "commands/async_words.h"
 #include "commands/command.h"
 #include "commands/native_stack.h"
+#include "commands/original_positions.h"
 #include "commands/registry.h"
 #include "commands/session.h"
-#include "commands/source_map.h"
 #include "commands/text_escape.h"
 #include "postmortem/model/signal_name.h"
 
@@ -47,17 +48,32 @@ std::string_view kind_text(const V8Frame& frame) {
   return "builtin";
 }
 
-/// Either a native function or one of V8's.
+/// A native function, one of V8's, or one that goes on once a promise is settled.
 struct MergedFrame {
   const NativeFrame* native = nullptr;
-  const Frame* physical = nullptr;
-  V8Frame v8;
+  const Frame* physical = nullptr;  ///< none for `async`
+  V8Frame v8 = {};
+  std::optional<v8::AsyncFrame> async = {};
 };
 
 struct MergedStack {
   NativeStack native;
   std::vector<MergedFrame> frames;
 };
+
+/// Puts who waits for what the thread was running below its last JavaScript frame, where Error.stack has it.
+void append_async_tail(uint64_t tid, v8::Runtime& runtime, std::vector<MergedFrame>& merged) {
+  auto is_js = [](const MergedFrame& frame) { return !frame.native && frame.v8.kind == V8FrameKind::kJs; };
+  auto last = std::ranges::find_if(merged.rbegin(), merged.rend(), is_js);
+  if (last == merged.rend()) return;
+  for (const v8::IsolateInfo& isolate : runtime.info().isolates) {
+    if (std::ranges::find(isolate.threads, tid) == isolate.threads.end()) continue;
+    std::vector<MergedFrame> tail;
+    for (v8::AsyncFrame& frame : runtime.running_async_tail(isolate.index)) tail.push_back({.async = std::move(frame)});
+    merged.insert(last.base(), std::make_move_iterator(tail.begin()), std::make_move_iterator(tail.end()));
+    return;
+  }
+}
 
 std::vector<MergedFrame> merge(const NativeStack& stack, v8::Runtime& runtime) {
   std::vector<MergedFrame> merged;
@@ -66,12 +82,13 @@ std::vector<MergedFrame> merge(const NativeStack& stack, v8::Runtime& runtime) {
   for (const NativeFrame& frame : stack.frames) {
     const Frame& physical = stack.physical(frame);
     if (!stepper.owns(physical)) {
-      merged.push_back({&frame, &physical, {}});
+      merged.push_back({.native = &frame, .physical = &physical});
       continue;
     }
     if (std::exchange(done, frame.physical) == frame.physical) continue;
-    for (V8Frame& v8 : runtime.describe_frame(physical)) merged.push_back({nullptr, &physical, std::move(v8)});
+    for (V8Frame& v8 : runtime.describe_frame(physical)) merged.push_back({.physical = &physical, .v8 = std::move(v8)});
   }
+  append_async_tail(stack.thread->tid, runtime, merged);
   return merged;
 }
 
@@ -85,7 +102,10 @@ class V8BtBody : public ReportBody {
     std::string source_map_directory;
   };
   V8BtBody(std::vector<MergedStack> stacks, v8::Runtime& runtime, const Request& request)
-      : stacks_(std::move(stacks)), runtime_(runtime), request_(request), source_maps_(request.source_map_directory) {}
+      : stacks_(std::move(stacks)),
+        runtime_(runtime),
+        request_(request),
+        originals_(runtime, request.source_map_directory) {}
 
   /// Threads whose stacks read the same are printed once, below all their headers.
   void write_text(Output& output) const override {
@@ -142,6 +162,10 @@ class V8BtBody : public ReportBody {
     size_t count = shown(stack);
     for (size_t i = 0; i < count; ++i) {
       const MergedFrame& frame = stack.frames[i];
+      if (frame.async) {
+        text += fmt::format("    frame #{}: <async> {}\n", i, async_text(*frame.async));
+        continue;
+      }
       bool here = i == 0 && stack.native.thread->tid == request_.selected;
       text += fmt::format("  {} frame #{}: {:#018x} {}\n", here ? '*' : ' ', i, frame.physical->pc.value(),
                           frame.native ? native_text(stack, frame) : v8_text(frame.v8));
@@ -163,11 +187,15 @@ class V8BtBody : public ReportBody {
     if (!details.source_line.empty())
       text += fmt::format("        {} | {}\n", frame.v8.line, escape_text(details.source_line));
     for (const auto* values : {&details.registers, &details.context}) {
-      for (const auto& [name, value] : *values) {
-        text += fmt::format("        {} = {}\n", escape_text(name), escape_text(runtime_.describe(value)));
+      for (const auto& variable : *values) {
+        text += fmt::format("        {} = {}\n", escape_text(variable.name), escape_text(text_of(variable)));
       }
     }
     return text;
+  }
+
+  std::string text_of(const v8::V8FrameDetails::Variable& variable) const {
+    return variable.number ? fmt::format("<Number: {:f}>", *variable.number) : runtime_.describe(variable.value);
   }
 
   static std::string native_text(const MergedStack& stack, const MergedFrame& frame) {
@@ -199,9 +227,7 @@ class V8BtBody : public ReportBody {
     std::string text = call_text(frame);
     text += frame.script.empty() ? " at (no script)" : " at " + escape_text(frame.script);
     if (frame.line != 0) text += fmt::format(":{}:{}", frame.line, frame.column);
-    if (auto original = original_of(frame)) {
-      text += fmt::format(" [{}:{}:{}]", escape_text(original->file), original->line, original->column);
-    }
+    text += originals_.text(frame.script_word, frame.script, frame.line, frame.column);
     if (frame.function_word != 0) text += fmt::format(" fn={:#018x}", frame.function_word);
     if (frame.inlined) text += " [inlined]";
     if (request_.verbose && frame.tier != Tier::kNone) text += fmt::format(" [{}]", tier_name(frame.tier));
@@ -224,13 +250,8 @@ class V8BtBody : public ReportBody {
     return text + "(" + inside + ")";
   }
 
-  /// By the script's source map.
-  std::optional<OriginalPosition> original_of(const V8Frame& frame) const {
-    if (frame.line == 0 || frame.script_word == 0) return std::nullopt;
-    auto [entry, fresh] = mapping_urls_.try_emplace(frame.script_word);
-    if (fresh) entry->second = runtime_.source_mapping_url(frame.script_word);
-    const SourceMap* map = source_maps_.of(frame.script, entry->second);
-    return map ? map->find(frame.line, frame.column) : std::nullopt;
+  std::string async_text(const v8::AsyncFrame& frame) const {
+    return frame_text(frame) + originals_.text(frame.script_word, frame.file, frame.line, frame.column);
   }
 
   void write_details(JsonWriter& json, const MergedFrame& frame) const {
@@ -239,7 +260,7 @@ class V8BtBody : public ReportBody {
     for (const auto& [key, values] : {std::pair("registers", &details.registers), {"context", &details.context}}) {
       if (values->empty()) continue;
       json.begin_object(key);
-      for (const auto& [name, value] : *values) json.field(name, runtime_.describe(value));
+      for (const auto& variable : *values) json.field(variable.name, text_of(variable));
       json.end_object();
     }
   }
@@ -248,49 +269,61 @@ class V8BtBody : public ReportBody {
     const MergedFrame& frame = stack.frames[index];
     json.begin_object();
     json.field("index", index);
-    json.field("kind", frame.native ? "native" : kind_text(frame.v8));
-    if (frame.native) {
-      const CodeLocation& location = frame.native->location;
-      json.field_if_known("function", function_name(stack.native, *frame.native));
-      if (frame.native->module) json.field("module", frame.native->module->path);
-      json.field_if_known("file", location.file);
-      if (location.line != 0) json.field("line", location.line);
-      if (location.column != 0) json.field("column", location.column);
-      json.field("inlined", location.inlined);
+    if (frame.async) {
+      write_async(json, *frame.async);
     } else {
-      json.field("function", frame.v8.function);
-      json.field_if_known("file", frame.v8.script);
-      if (frame.v8.line != 0) json.field("line", frame.v8.line);
-      if (frame.v8.column != 0) json.field("column", frame.v8.column);
-      if (auto original = original_of(frame.v8)) {
-        json.begin_object("original");
-        json.field("file", original->file);
-        json.field("line", original->line);
-        json.field("column", original->column);
-        json.end_object();
-      }
-      json.field("inlined", frame.v8.inlined);
-      json.field_if_known("tier", tier_name(frame.v8.tier));
-      if (frame.v8.function_word != 0) json.field("function_address", Address(frame.v8.function_word));
-      json.field_if_known("remark", frame.v8.remark);
-      if (frame.v8.receiver) json.field("this", runtime_.describe(*frame.v8.receiver));
-      if (!frame.v8.arguments.empty()) {
-        json.begin_array("args");
-        for (uint64_t argument : frame.v8.arguments) json.element(runtime_.describe(argument));
-        json.end_array();
-      }
-      if (request_.verbose) write_details(json, frame);
+      frame.native ? write_native(json, stack, *frame.native) : write_v8(json, frame);
+      json.field("pc", frame.physical->pc);
+      json.field("found_by", inquest::to_string(frame.physical->found_by));
     }
-    json.field("pc", frame.physical->pc);
-    json.field("found_by", inquest::to_string(frame.physical->found_by));
     json.end_object();
+  }
+
+  void write_async(JsonWriter& json, const v8::AsyncFrame& frame) const {
+    json.field("kind", "async");
+    json.field("function", frame.function);
+    json.field_if_known("file", frame.file);
+    if (frame.line != 0) json.field("line", frame.line);
+    if (frame.column != 0) json.field("column", frame.column);
+    originals_.write_json(json, frame.script_word, frame.file, frame.line, frame.column);
+  }
+
+  static void write_native(JsonWriter& json, const MergedStack& stack, const NativeFrame& frame) {
+    const CodeLocation& location = frame.location;
+    json.field("kind", "native");
+    json.field_if_known("function", function_name(stack.native, frame));
+    if (frame.module) json.field("module", frame.module->path);
+    json.field_if_known("file", location.file);
+    if (location.line != 0) json.field("line", location.line);
+    if (location.column != 0) json.field("column", location.column);
+    json.field("inlined", location.inlined);
+  }
+
+  void write_v8(JsonWriter& json, const MergedFrame& merged) const {
+    const V8Frame& frame = merged.v8;
+    json.field("kind", kind_text(frame));
+    json.field("function", frame.function);
+    json.field_if_known("file", frame.script);
+    if (frame.line != 0) json.field("line", frame.line);
+    if (frame.column != 0) json.field("column", frame.column);
+    originals_.write_json(json, frame.script_word, frame.script, frame.line, frame.column);
+    json.field("inlined", frame.inlined);
+    json.field_if_known("tier", tier_name(frame.tier));
+    if (frame.function_word != 0) json.field("function_address", Address(frame.function_word));
+    json.field_if_known("remark", frame.remark);
+    if (frame.receiver) json.field("this", runtime_.describe(*frame.receiver));
+    if (!frame.arguments.empty()) {
+      json.begin_array("args");
+      for (uint64_t argument : frame.arguments) json.element(runtime_.describe(argument));
+      json.end_array();
+    }
+    if (request_.verbose) write_details(json, merged);
   }
 
   std::vector<MergedStack> stacks_;
   v8::Runtime& runtime_;
   Request request_;
-  mutable SourceMaps source_maps_;
-  mutable std::map<uint64_t, std::string> mapping_urls_;  ///< by script
+  OriginalPositions originals_;
 };
 
 class V8Bt : public Command {
@@ -332,7 +365,8 @@ std::unique_ptr<const Command> make_v8_bt() {
           "Innermost frame first. JavaScript frames say the line and column that were executing, inlined "
           "functions included, and are named as in Error.stack; frames of V8's own code are shown as <builtin>, "
           "<entry>, "
-          "<exit>. Where a script has a source map, inside itself or in a file next to it, the position in the "
+          "<exit>, functions that wait for the one that was running, as <async>. Where a script has a source map, "
+          "inside itself or in a file next to it, the position in the "
           "original "
           "source follows in brackets. Threads with the same stack are printed together.",
       .examples = {{"v8 bt", "the stack of the thread that died"}, {"v8 bt --all", "every thread, workers included"}},
@@ -348,10 +382,7 @@ std::unique_ptr<const Command> make_v8_bt() {
       {.short_name = 'v',
        .long_name = "verbose",
        .help = "with the compiler of each JavaScript frame, its source line, registers and context variables"},
-      {.long_name = "source-map-dir",
-       .kind = OptionSpec::Kind::kDirectory,
-       .value_name = "DIR",
-       .help = "look for NAME.js.map in DIR before the places that scripts name"},
+      source_map_option(),
   };
   return std::make_unique<V8Bt>(std::move(spec));
 }

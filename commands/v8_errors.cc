@@ -6,6 +6,7 @@
 #include "commands/args.h"
 #include "commands/command.h"
 #include "commands/histogram.h"
+#include "commands/original_positions.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
@@ -24,8 +25,8 @@ std::string_view source_name(v8::ErrorObject::Source source) {
 
 class ErrorsBody : public ReportBody {
  public:
-  ErrorsBody(v8::ErrorReport report, size_t total, bool isolates)
-      : report_(std::move(report)), total_(total), isolates_(isolates) {}
+  ErrorsBody(v8::ErrorReport report, size_t total, bool isolates, OriginalPositions originals)
+      : report_(std::move(report)), total_(total), isolates_(isolates), originals_(std::move(originals)) {}
 
   void write_text(Output& output) const override {
     for (const v8::ErrorObject& error : report_.errors) {
@@ -33,13 +34,7 @@ class ErrorsBody : public ReportBody {
       output.print("0x{:x}: {}{}{}{}\n", error.address.value(), escape_text(error.type),
                    error.uncaught ? " UNCAUGHT" : "", error.young ? " (young)" : "",
                    isolates_ ? fmt::format(" [isolate {}]", error.isolate) : "");
-      std::string stack = error.stack.empty() ? "(no name, no message)" : error.stack;
-      size_t at = 0;
-      while (at <= stack.size()) {
-        size_t end = std::min(stack.find('\n', at), stack.size());
-        output.print("    {}\n", escape_text(std::string_view(stack).substr(at, end - at)));
-        at = end + 1;
-      }
+      write_stack(output, error);
       if (error.source == v8::ErrorObject::Source::kNone) output.append("    (no stack was captured)\n");
     }
     if (report_.errors.size() < total_) output.append("..........\n");
@@ -70,7 +65,24 @@ class ErrorsBody : public ReportBody {
   }
 
  private:
-  static void write_frames(JsonWriter& json, const v8::ErrorObject& error) {
+  /// The lines of `stack`; the last ones of a captured stack are its frames.
+  void write_stack(Output& output, const v8::ErrorObject& error) const {
+    std::string stack = error.stack.empty() ? "(no name, no message)" : error.stack;
+    auto lines = static_cast<size_t>(std::ranges::count(stack, '\n')) + 1;
+    size_t first_frame = lines - std::min(lines, error.frames.size());
+    for (size_t at = 0, i = 0; at <= stack.size(); ++i) {
+      size_t end = std::min(stack.find('\n', at), stack.size());
+      std::string original;
+      if (i >= first_frame) {
+        const v8::ErrorFrame& frame = error.frames[i - first_frame];
+        original = originals_.text(frame.script_word, frame.file, frame.line, frame.column);
+      }
+      output.print("    {}{}\n", escape_text(std::string_view(stack).substr(at, end - at)), original);
+      at = end + 1;
+    }
+  }
+
+  void write_frames(JsonWriter& json, const v8::ErrorObject& error) const {
     json.begin_rows("frames");
     for (const v8::ErrorFrame& frame : error.frames) {
       json.begin_object();
@@ -78,6 +90,7 @@ class ErrorsBody : public ReportBody {
       json.field_if_known("file", frame.file);
       if (frame.line != 0) json.field("line", frame.line);
       if (frame.column != 0) json.field("column", frame.column);
+      originals_.write_json(json, frame.script_word, frame.file, frame.line, frame.column);
       json.end_object();
     }
     json.end_array();
@@ -86,6 +99,7 @@ class ErrorsBody : public ReportBody {
   v8::ErrorReport report_;
   size_t total_;
   bool isolates_;
+  OriginalPositions originals_;
 };
 
 class V8Errors : public Command {
@@ -108,7 +122,8 @@ class V8Errors : public Command {
     if (limit != 0 && errors.errors.size() > limit) errors.errors.resize(limit);
     Report report;
     bool isolates = (*runtime)->info().isolates.size() > 1;
-    report.body = std::make_unique<ErrorsBody>(std::move(errors), total, isolates);
+    report.body = std::make_unique<ErrorsBody>(std::move(errors), total, isolates,
+                                               OriginalPositions(**runtime, args.value("source-map-dir").value_or("")));
     return report;
   }
 };
@@ -141,6 +156,7 @@ std::unique_ptr<const Command> make_v8_errors() {
        .help = "only errors whose class, name or message contains this"},
   };
   for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
+  spec.options.push_back(source_map_option());
   return std::make_unique<V8Errors>(std::move(spec));
 }
 

@@ -4,6 +4,7 @@
 #include "commands/args.h"
 #include "commands/command.h"
 #include "commands/histogram.h"
+#include "commands/original_positions.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
@@ -25,8 +26,8 @@ std::string_view tier_word(const v8::FunctionInfo& function) {
 
 class FunctionsBody : public ReportBody {
  public:
-  FunctionsBody(std::vector<v8::FunctionInfo> functions, bool isolates)
-      : functions_(std::move(functions)), isolates_(isolates) {}
+  FunctionsBody(std::vector<v8::FunctionInfo> functions, bool isolates, OriginalPositions originals)
+      : functions_(std::move(functions)), isolates_(isolates), originals_(std::move(originals)) {}
 
   void write_text(Output& output) const override {
     output.append("         Function  Tier       Bytecode      Code  Closures  Name\n");
@@ -36,6 +37,7 @@ class FunctionsBody : public ReportBody {
       uint64_t address = function.sample.is_null() ? function.shared.value() : function.sample.value();
       std::string place = function.file.empty() ? "" : " at " + escape_text(function.file);
       if (!place.empty() && function.line != 0) place += fmt::format(":{}:{}", function.line, function.column);
+      place += originals_.text(function.script_word, function.file, function.line, function.column);
       output.print(" {:#16x} {:9} {:9} {:9} {:9}  {}{}{}\n", address, tier_word(function), function.bytecode_size,
                    function.code_size, function.closures,
                    function.name.empty() ? "(anonymous)" : escape_text(function.name), place,
@@ -54,6 +56,7 @@ class FunctionsBody : public ReportBody {
       json.field_if_known("file", function.file);
       if (function.line != 0) json.field("line", function.line);
       if (function.column != 0) json.field("column", function.column);
+      originals_.write_json(json, function.script_word, function.file, function.line, function.column);
       json.field("tier", tier_word(function));
       json.field("bytecode_size", function.bytecode_size);
       json.field("code_size", function.code_size);
@@ -69,6 +72,7 @@ class FunctionsBody : public ReportBody {
  private:
   std::vector<v8::FunctionInfo> functions_;
   bool isolates_;
+  OriginalPositions originals_;
 };
 
 class V8Functions : public Command {
@@ -93,7 +97,8 @@ class V8Functions : public Command {
       report.warn(filter.at ? "no function of JavaScript is at this address" : "no function matches");
     }
     bool isolates = (*runtime)->info().isolates.size() > 1;
-    report.body = std::make_unique<FunctionsBody>(std::move(found).value(), isolates);
+    report.body = std::make_unique<FunctionsBody>(
+        std::move(found).value(), isolates, OriginalPositions(**runtime, args.value("source-map-dir").value_or("")));
     return report;
   }
 };
@@ -128,6 +133,7 @@ std::unique_ptr<const Command> make_v8_functions() {
        .help = "only functions of files whose path contains this"},
   };
   for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
+  spec.options.push_back(source_map_option());
   return std::make_unique<V8Functions>(std::move(spec));
 }
 

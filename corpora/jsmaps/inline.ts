@@ -1,7 +1,7 @@
 type Frames = string[];
 
 function tell(frames: Frames): void {
-  console.log(JSON.stringify({ frames }));
+  console.log(JSON.stringify({ frames, pair: (globalThis as any).error }));
 }
 
 export function finish(

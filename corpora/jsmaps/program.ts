@@ -3,7 +3,7 @@ interface Order {
   lines: string[];
 }
 
-const { finish } = require('./inline');
+const { finish } = require('./inline'), { wait } = require('./waiting');
 
 class Shop {
   private readonly open: Map<number, Order> = new Map();
@@ -18,4 +18,4 @@ class Shop {
   }
 }
 
-new Shop().add({ id: 7, lines: ['tea'] });
+wait().then((told: object) => { Object.assign(globalThis, told); setImmediate(() => new Shop().add({ id: 7, lines: ['tea'] })); });

@@ -251,6 +251,8 @@ def _is_in_error_stack(frame: dict) -> bool:
 
 def _shown_like_error_stack(frame: dict) -> str:
     place = ":".join(str(frame[key]) for key in ("file", "line", "column") if key in frame) or "<anonymous>"
+    if frame["kind"] == "async" and "file" not in frame:
+        return frame["function"]  # Promise.all (index 1)
     return f"{frame['function']} ({place})" if frame["function"] else place
 
 
@@ -269,21 +271,79 @@ def compare_stacks(found: list[str], truth: list[str]) -> list[str]:
     return failures
 
 
+def _places_in_typescript(lines: list[str]) -> list[str]:
+    return [match[1] for line in lines if (match := re.search(r"at .*\((.*\.ts:\d+:\d+)\)$", line))]
+
+
+def _originals(frames: list[dict]) -> list[str]:
+    return [":".join(str(frame["original"][key]) for key in ("file", "line", "column"))
+            for frame in frames if "original" in frame]
+
+
+def _check_maps_elsewhere(inquest: Inquest, pair: list[str]) -> list[str]:
+    """The same in the other commands. `pair`: of one error; another, made by the same call, was never asked for its stack;
+    its outermost function has a twin that waits for ever at the same place."""
+    unread = [row for row in inquest.json("v8", "errors")["rows"]
+              if row["message"] == "pair" and row["stack_source"] == "captured"]
+    failures = [] if len(unread) == 1 else [f"{len(unread)} errors that were not asked for their stack, there is one"]
+    for row in unread:
+        failures += [f"v8 errors: {text}" for text in compare_stacks(_originals(row["frames"]), pair)]
+    waiting = _originals([row for row in inquest.json("v8", "async")["rows"] if row["function"] == "outer"])
+    if waiting != pair[-1:]:
+        failures.append(f"v8 async: outer waits at {waiting}, its twin waited at {pair[-1:]}")
+    source = pathlib.Path(pair[-1].rsplit(":", 2)[0]).with_name("inline.ts")
+    line, text = next((i, text) for i, text in enumerate(source.read_text().splitlines(), 1) if "function finish" in text)
+    begins = _originals(inquest.json("v8", "functions", "-n", "finish")["rows"])
+    if begins != [f"{source}:{line}:{text.index('function') + 1}"]:
+        failures.append(f"v8 functions: finish begins at {begins}, in the source at {source}:{line}:{text.index('function') + 1}")
+    return failures
+
+
 def check_jsmaps(context: Context, case: str) -> list[str]:
     """Positions in the original source against those of Node.js, which applied the same maps to Error.stack."""
     directory = context.make(case)
-    truth = [match[1] for line in truth_of(directory)["frames"] if (match := re.search(r"at .*\((.*\.ts:\d+:\d+)\)$", line))]
-    failures = []
+    told = truth_of(directory)
+    truth = _places_in_typescript(told["frames"])
+    failures = _check_maps_elsewhere(context.open(directory), _places_in_typescript(told["pair"].splitlines()))
     (directory / "maps").mkdir(exist_ok=True)
     shutil.copy(REPOSITORY / "corpora" / case / "program.js.map", directory / "maps")
     for options in ((), ("--source-map-dir", str(directory / "maps"))):
         frames = context.open(directory).json("v8", "bt", *options)["threads"][0]["frames"]
-        found = [":".join(str(frame["original"][key]) for key in ("file", "line", "column"))
-                 for frame in frames if "original" in frame]
-        failures += compare_stacks(found, truth)
+        failures += compare_stacks(_originals(frames), truth)
     context.say(f"{len(truth)} frames in original sources")
     if len(truth) < 5:
         failures.append(f"Node.js shows only {len(truth)} frames in original sources")
+    return failures
+
+
+def _shown_value(value) -> list[str]:
+    """How `v8 bt -v` may write a value that JSON can hold."""
+    if value is None or isinstance(value, bool) or value == "undefined":
+        return [f"<{json.dumps(value) if value != 'undefined' else value}>"]
+    if isinstance(value, str):
+        return ["<Object: Object>" if value == "object" else f'<String: "{value}">']
+    return [f"<Smi: {value}>", f"<Number: {value:f}>"]
+
+
+def check_jsscopes(context: Context, case: str) -> list[str]:
+    """Variables of the scopes around each frame, and source lines."""
+    directory = context.make(case)
+    truth = truth_of(directory)
+    failures, seen = [], set()
+    for frame in context.open(directory).json("v8", "bt", "-v")["threads"][0]["frames"]:
+        if frame.get("file", "").endswith("program.js") and frame.get("line"):
+            line = truth["lines"][frame["line"] - 1][:160]
+            if frame.get("source_line", "") not in (line, line.strip()):
+                failures.append(f"{frame['function']}: line {frame['line']} is {frame.get('source_line')!r}, in the file {line!r}")
+        for name, shown in frame.get("context", {}).items():
+            if name in truth["variables"]:
+                seen.add(name)
+                if shown not in _shown_value(truth["variables"][name]):
+                    failures.append(f"{frame['function']}: {name} is {shown}, the program had {truth['variables'][name]!r}")
+    missing = sorted(set(truth["variables"]) - seen)
+    if missing:
+        failures.append(f"not shown: {missing}")
+    context.say(f"{len(seen)} variables")
     return failures
 
 
@@ -406,7 +466,19 @@ def check_values(context: Context, case: str) -> list[str]:
 def check_pending(context: Context, case: str) -> list[str]:
     """What waits, errors, functions and sources against what the program and Error.stack said."""
     directory = context.make(case)
-    return pending.check(context.open(directory), truth_of(directory))
+    truth = truth_of(directory)
+    return pending.check(context.open(directory), truth) + _check_async_tail(context.open(directory), truth)
+
+
+def _check_async_tail(inquest: Inquest, truth: dict) -> list[str]:
+    """The stack from the function that made an error on the line where the process died, with who waits for it."""
+    frames = inquest.json("v8", "bt")["threads"][0]["frames"]
+    found = [_shown_like_error_stack(frame) for frame in frames if _is_in_error_stack(frame) or frame["kind"] == "async"]
+    if not any(frame["kind"] == "js" for frame in frames):
+        return []  # without symbols of the builtins there is no JavaScript stack
+    calls = [call.removeprefix("async ") for call in pending.calls_of(truth["tail"])]
+    begin = next((i for i, call in enumerate(found) if call.startswith("goOn ")), 0)
+    return [f"v8 bt: {text}" for text in compare_stacks(found[begin:], calls)]
 
 
 def check_uncaught(context: Context, case: str) -> list[str]:
@@ -446,6 +518,7 @@ CHECKS = {
     "jsdeath": check_jsdeath,
     "jsspin": check_jsspin,
     "jsmaps": check_jsmaps,
+    "jsscopes": check_jsscopes,
     "pending": check_pending,
     "gc": check_gc,
     "plugin": lambda context, _: check_plugin(context, "gt"),

@@ -15,8 +15,9 @@ struct AsyncFrame {
   /// As Error.stack names the call: "Store.load", "Promise.all (index 1)"; may be "".
   std::string function = {};
   std::string file = {};
-  uint32_t line = 0;    ///< from 1; 0: unknown
-  uint32_t column = 0;  ///< from 1
+  uint32_t line = 0;         ///< from 1; 0: unknown
+  uint32_t column = 0;       ///< from 1
+  uint64_t script_word = 0;  ///< tagged Script of `file`, or 0
 };
 
 /// What a suspended function waits for.

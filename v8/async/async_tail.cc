@@ -87,7 +87,7 @@ std::vector<AsyncFrame> running_async_tail(const Heap& heap, uint32_t isolate) {
   std::vector<AsyncFrame> frames;
   for (const StackLine& site : async_tail(promises, positions, promises.promise_of_current_task(), kMaxTail)) {
     SourcePlace place = site.combinator.empty() ? names.place(site) : SourcePlace{};
-    frames.push_back({names.call(site), place.script, place.line, place.column});
+    frames.push_back({names.call(site), place.script, place.line, place.column, place.script_word});
   }
   return frames;
 }

@@ -186,7 +186,7 @@ class Survey {
     if (fresh) {
       StackLine site = stack_line_of(positions_, generator);
       SourcePlace place = names_.place(site);
-      entry->second = intern({names_.call(site), place.script, place.line, place.column});
+      entry->second = intern({names_.call(site), place.script, place.line, place.column, place.script_word});
     }
     return entry->second;
   }
@@ -207,6 +207,7 @@ class Survey {
     frame.file = place.script;
     frame.line = place.line;
     frame.column = place.column;
+    frame.script_word = place.script_word;
     return frame;
   }
 

@@ -175,6 +175,8 @@ ErrorObject ErrorReader::read(uint64_t word) const {
   error.message = text_property(word, message_string_);
   uint64_t stack = stack_symbol_ == 0 ? 0 : objects_.own_data_property(word, stack_symbol_).value_or(0);
   if (has_type(stack, "ErrorStackData")) stack = objects_.field(stack, 8);
+  constexpr uint64_t kElements = 16;  // of a JSArray, in which 7.4 wraps the FrameArray
+  if (has_type(stack, "JSArray")) stack = objects_.field(stack, kElements);
   if (!objects_.is_string(stack) && elements(stack).empty()) {
     // In 7.4 the formatted string takes the place of the accessor `stack`.
     uint64_t key = root("stack_string");
@@ -191,7 +193,8 @@ ErrorObject ErrorReader::read(uint64_t word) const {
   error.stack += error.message;
   for (const StackLine& site : call_sites(stack)) {
     SourcePlace place = site.combinator.empty() ? names_.place(site) : SourcePlace{};
-    error.frames.push_back({names_.text(site), names_.call(site), place.script, place.line, place.column});
+    error.frames.push_back(
+        {names_.text(site), names_.call(site), place.script, place.line, place.column, place.script_word});
     error.stack += "\n    at " + error.frames.back().text;
     error.source = ErrorObject::Source::kCaptured;
   }

@@ -15,9 +15,10 @@
 namespace inquest::v8 {
 
 struct SourcePlace {
-  std::string script;   ///< as Error.stack calls it; "" for builtins
-  uint32_t line = 0;    ///< from 1; 0: unknown
-  uint32_t column = 0;  ///< from 1
+  std::string script;        ///< as Error.stack calls it; "" for builtins
+  uint32_t line = 0;         ///< from 1; 0: unknown
+  uint32_t column = 0;       ///< from 1
+  uint64_t script_word = 0;  ///< tagged Script
   bool operator==(const SourcePlace&) const = default;
 };
 

@@ -15,11 +15,12 @@ namespace inquest::v8 {
 struct FunctionInfo {
   Address shared;  ///< tagged
   uint32_t isolate = 0;
-  std::string name;       ///< or the name inferred from where it was assigned; may be ""
-  std::string file;       ///< "" for code without a file
-  uint32_t line = 0;      ///< from 1, where its text begins; 0: unknown
-  uint32_t column = 0;    ///< from 1
-  bool compiled = false;  ///< has bytecode
+  std::string name;          ///< or the name inferred from where it was assigned; may be ""
+  std::string file;          ///< "" for code without a file
+  uint32_t line = 0;         ///< from 1, where its text begins; 0: unknown
+  uint32_t column = 0;       ///< from 1
+  uint64_t script_word = 0;  ///< tagged Script of `file`, or 0
+  bool compiled = false;     ///< has bytecode
   /// The fastest code that it has; kNone when it is not compiled.
   Tier tier = Tier::kNone;
   uint64_t bytecode_size = 0;  ///< bytes

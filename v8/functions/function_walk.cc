@@ -110,6 +110,7 @@ class Functions {
       row.file = place.script;
       row.line = place.line;
       row.column = place.column;
+      row.script_word = script;
     }
     uint64_t bytecode = positions_.bytecode_of(shared);
     row.compiled = bytecode != 0;
