@@ -18,7 +18,8 @@ class OriginalPositions {
   /// `directory`: the user's folder of NAME.js.map files, may be empty.
   OriginalPositions(v8::Runtime& runtime, std::string directory) : runtime_(runtime), maps_(std::move(directory)) {}
 
-  /// By the source map of a script (tagged word) of this name; nothing when it has none, or when `script` or `line` is 0.
+  /// By the source map of a script (tagged word) of this name; nothing when it has none, or when `script` or `line` is
+  /// 0.
   std::optional<OriginalPosition> find(uint64_t script, const std::string& name, uint32_t line, uint32_t column) const;
   /// " [src/a.ts:1:2]", safe for a terminal; "" when there is none.
   std::string text(uint64_t script, const std::string& name, uint32_t line, uint32_t column) const;

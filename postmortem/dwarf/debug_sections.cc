@@ -1,12 +1,13 @@
 #include "postmortem/dwarf/debug_sections.h"
 
 #include <libdeflate.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
-#include <new>
 #include <system_error>
 
 namespace inquest::dwarf {
@@ -39,6 +40,17 @@ bool inflate_all(Bytes packed, std::byte* out, uint64_t size) {
          libdeflate_zlib_decompress(state.get(), packed.data(), packed.size(), out, size, &made) ==
              LIBDEFLATE_SUCCESS &&
          made == size;
+}
+
+/// Large buffers in huge pages: of a small core, taking thousands of faults for them was a fifth of the time.
+UnpackedBytes allocate(uint64_t size) {
+  constexpr uint64_t kHugePage = uint64_t{2} << 20;
+  void* bytes = nullptr;
+  if (size < kHugePage / 2) return UnpackedBytes(static_cast<std::byte*>(std::malloc(std::max<uint64_t>(size, 1))));
+  if (posix_memalign(&bytes, kHugePage, size) != 0) return nullptr;
+  // Where it is refused the pages are small ones.
+  (void)madvise(bytes, size, MADV_HUGEPAGE);
+  return UnpackedBytes(static_cast<std::byte*>(bytes));
 }
 
 bool unpack_zstd(Bytes packed, std::byte* out, uint64_t size) {
@@ -105,9 +117,9 @@ void DebugSections::unpack(const ElfSection& section, bool gnu, Slot& slot) cons
   uint64_t limit = kind == kZstd ? kMaxUnpacked : std::min(kMaxUnpacked, packed.size() * kMaxInflateRatio);
   if (failure.empty() && size > limit) failure = "claims an impossible size";
   if (failure.empty() && size > half_of_memory()) failure = "does not fit into memory";
-  std::unique_ptr<std::byte[]> storage;
+  UnpackedBytes storage;
   if (failure.empty()) {
-    storage.reset(new (std::nothrow) std::byte[size]);
+    storage = allocate(size);
     if (!storage)
       failure = "does not fit into memory";
     else if (!(kind == kZstd ? unpack_zstd : inflate_all)(packed, storage.get(), size))

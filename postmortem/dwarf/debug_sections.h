@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -43,6 +44,11 @@ enum class SectionId : uint8_t {
 };
 inline constexpr size_t kSectionCount = 15;
 
+struct FreeBytes {
+  void operator()(std::byte* bytes) const { std::free(bytes); }
+};
+using UnpackedBytes = std::unique_ptr<std::byte[], FreeBytes>;
+
 class DebugSections {
  public:
   enum class Flavour : uint8_t { kPlain, kSplit };
@@ -68,7 +74,7 @@ class DebugSections {
     std::atomic<bool> asked = false;
     std::vector<std::string> failures;
     std::vector<Bytes> pieces;
-    std::vector<std::unique_ptr<std::byte[]>> storage;
+    std::vector<UnpackedBytes> storage;
   };
   void load(SectionId id, Slot& slot) const;
   void unpack(const elf::ElfSection& section, bool gnu, Slot& slot) const;
