@@ -22,6 +22,11 @@ COMMANDS = [
     ["v8", "findjsinstances", "-n", "5", "Invoice"],
     ["v8", "findjsobjects", "-d"],
     ["v8", "findjsobjects", "--dead", "--top", "5"],
+    ["v8", "bt", "-v"],
+    ["v8", "errors"],
+    ["bt", "--all"],
+    ["why"],
+    ["v8", "async"],
 ]
 HEADERS = 1 << 16  # program headers and notes of a Node.js core lie before this
 
