@@ -47,7 +47,7 @@ uint16_t as_type(std::optional<int> type, int shift) {
 
 PromiseReader::PromiseReader(const ObjectReader& objects, uint32_t isolate) : objects_(objects), isolate_(isolate) {
   const Heap& heap = objects.heap();
-  Constants constants = Constants::load(heap.target(), heap.module());
+  const Constants& constants = heap.constants();
   promise_type_ = as_type(constants.type("JSPromise"), 0);
   if (auto type = constants.type("JSAsyncFunctionObject")) {
     // JSGeneratorObject is the first of the three, JSAsyncGeneratorObject the last.

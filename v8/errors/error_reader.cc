@@ -34,7 +34,7 @@ ErrorReader::ErrorReader(const SourcePositions& positions, const StackLines& nam
       objects_(positions.objects()),
       isolate_(isolate),
       classes_(objects_, isolate) {
-  Constants constants = Constants::load(objects_.heap().target(), objects_.heap().module());
+  const Constants& constants = objects_.heap().constants();
   if (auto type = constants.type("JSError")) error_type_ = static_cast<uint16_t>(*type);
   stack_symbol_ = root("error_stack_symbol");
   if (stack_symbol_ == 0) stack_symbol_ = root("stack_trace_symbol");

@@ -58,7 +58,7 @@ std::optional<UncaughtException> find_uncaught(const ObjectReader& objects, uint
   }
   if (reporter == 0) return std::nullopt;
 
-  Constants constants = Constants::load(heap.target(), heap.module());
+  const Constants& constants = heap.constants();
   auto message_type = constants.type("JSMessageObject"), error_type = constants.type("JSError");
   auto type_of = [&](uint64_t word) {
     const MapInfo* map = objects.map_of(word);

@@ -41,7 +41,7 @@ bool runs_bytecode(std::string_view builtin) {
 }  // namespace
 
 FrameOffsets FrameReader::offsets_for(const Heap& heap, std::map<int, std::string>& frame_types) {
-  Constants constants = Constants::load(heap.target(), heap.module());
+  const Constants& constants = heap.constants();
   for (const char* name : kFrameTypes) {
     if (auto value = constants.value("frametype_" + std::string(name))) frame_types[*value] = name;
   }

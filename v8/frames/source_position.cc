@@ -23,14 +23,13 @@ BytecodeSizes load_bytecode_sizes(const Heap& heap) {
 
 SourcePositions::SourcePositions(const ObjectReader& objects)
     : objects_(objects),
-      offsets_(FrameOffsets::resolve(Constants::load(objects.heap().target(), objects.heap().module()),
-                                     objects.heap().layout().version,
+      offsets_(FrameOffsets::resolve(objects.heap().constants(), objects.heap().layout().version,
                                      objects.heap().layout().table.bytecode_array_header)),
       scripts_(objects_, offsets_),
       bytecode_sizes_(load_bytecode_sizes(objects.heap())) {
   const V8Version& version = objects.heap().layout().version;
   token_offset_ = version >= V8Version{12, 9} ? 52 : version >= V8Version{8, 0} ? 44 : 46;
-  Constants constants = Constants::load(objects.heap().target(), objects.heap().module());
+  const Constants& constants = objects.heap().constants();
   if (auto offset = constants.field("SharedFunctionInfo", "raw_function_token_offset"); offset && *offset > 0) {
     token_offset_ = static_cast<uint16_t>(*offset);
   }

@@ -123,7 +123,7 @@ void Heap::assign_threads() {
   }
 }
 
-void Heap::build_types(const Constants& constants) {
+void Heap::build_types() {
   std::vector<std::pair<std::string, uint16_t>> root_types;
   const Roots& roots = isolates_.front().roots;
   for (size_t i = 0; i < roots.values.size(); ++i) {
@@ -135,7 +135,7 @@ void Heap::build_types(const Constants& constants) {
     std::memcpy(&type, bytes + layout_.map.instance_type, 2);
     root_types.emplace_back(name, type);
   }
-  types_ = TypeTable::build(layout_, constants, root_types);
+  types_ = TypeTable::build(layout_, constants_, root_types);
 }
 
 const BackgroundAreas& Heap::background_areas() const {
@@ -186,7 +186,7 @@ void Heap::validate() {
 
 /// Of a V8 that does not match its table (a version newer than inquest, a build with other options) the table that
 /// leaves the fewest bytes unparsed is used instead.
-void Heap::try_neighbouring_tables(const Constants& constants) {
+void Heap::try_neighbouring_tables() {
   auto name = [](const LayoutTable& table) {
     return "V8 " + std::to_string(table.major) + "." + std::to_string(table.minor);
   };
@@ -195,7 +195,7 @@ void Heap::try_neighbouring_tables(const Constants& constants) {
   if (!unfit(provenance_.validation)) return;
   auto attempt = [&](const Layout& layout) {
     layout_ = layout;
-    build_types(constants);
+    build_types();
     layout_.map.descriptors = vote_map_descriptors(*this);
     calibrate_sizes();
     validate();
@@ -206,7 +206,7 @@ void Heap::try_neighbouring_tables(const Constants& constants) {
     LayoutTable candidate = row;
     candidate.page = best.table.page;
     candidate.page_size = best.table.page_size;
-    attempt(Layout::resolve(constants, best.version, candidate));
+    attempt(Layout::resolve(constants_, best.version, candidate));
     if (provenance_.validation.not_parsed >= fewest) continue;
     fewest = provenance_.validation.not_parsed;
     best = layout_;
@@ -217,7 +217,7 @@ void Heap::try_neighbouring_tables(const Constants& constants) {
 
 Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& module) {
   std::unique_ptr<Heap> heap(new Heap(target, module));
-  Constants constants = Constants::load(target, module);
+  const Constants& constants = heap->constants_ = Constants::load(target, module);
   heap->provenance_.v8dbg_constants = constants.size();
   heap->layout_ = Layout::resolve(constants, find_v8_version(target, module));
   if (constants.value("TaggedSize").value_or(8) != 8) {
@@ -242,7 +242,7 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
                     "the core may be truncated, or V8 " + heap->layout_.version.text() + " is not supported");
   }
   heap->assign_threads();
-  heap->build_types(constants);
+  heap->build_types();
   std::vector<NativeRange> ranges;
   for (const Isolate& isolate : heap->isolates_) {
     Address from = isolate.roots.table - kIsolateDataBefore;
@@ -257,7 +257,7 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   heap->calibrate_sizes();
   heap->revive_from_space();
   heap->validate();
-  heap->try_neighbouring_tables(constants);
+  heap->try_neighbouring_tables();
   return heap;
 }
 

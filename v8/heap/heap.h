@@ -19,6 +19,7 @@
 #include "v8/heap/roots.h"
 #include "v8/heap/type_table.h"
 #include "v8/heap/walker.h"
+#include "v8/layout/constants.h"
 
 namespace inquest::v8 {
 
@@ -57,6 +58,7 @@ class Heap {
   const std::vector<Isolate>& isolates() const { return isolates_; }
   const SizeCalibration& calibration() const { return calibration_; }
   const Provenance& provenance() const { return provenance_; }
+  const Constants& constants() const { return constants_; }
   const RootNames& root_names() const { return root_names_; }
   std::span<const LinearArea> areas_of(const Page& page) const { return areas_[&page - pages_.pages().data()]; }
 
@@ -83,14 +85,15 @@ class Heap {
   bool choose_page_layout();
   bool find_isolates(uint16_t map_type);
   void assign_threads();
-  void build_types(const Constants& constants);
+  void build_types();
   void calibrate_sizes();
   void revive_from_space();
   void validate();
-  void try_neighbouring_tables(const Constants& constants);
+  void try_neighbouring_tables();
 
   const Target& target_;
   const Module& module_;
+  Constants constants_;
   Layout layout_;
   TypeTable types_;
   PageTable pages_;

@@ -84,7 +84,7 @@ Inspector::Inspector(const Heap& heap)
       maps_(heap.new_map_cache()),
       objects_(heap, maps_),
       kinds_(objects_),
-      buffers_(objects_, Constants::load(heap.target(), heap.module())),
+      buffers_(objects_, heap.constants()),
       positions_(objects_),
       context_offset_(static_cast<uint16_t>(heap.layout().js_function_shared + kContextAfterShared)) {
   for (const Isolate& isolate : heap.isolates()) names_.emplace_back(objects_, isolate.index);
