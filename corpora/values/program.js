@@ -206,6 +206,8 @@ show('regexpPlain', new RegExp('', ''));
 show('error', Object.assign(new TypeError('wrong'), {code: 'E_WRONG', cause: {why: 1}}));
 class OwnError extends Error {}
 show('ownError', new OwnError('mine'));
+const [readError, unreadError] = [0, 1].map(() => new RangeError('unread'));
+show('unreadError', unreadError, {stack: {kind: 'string', value: readError.stack}});
 show('boxedNumber', Object(5.5), described({value: 5.5}), {kind: 'primitive-wrapper', type: 'Number'});
 show('boxedString', Object('boxed'), described({value: 'boxed'}), {kind: 'primitive-wrapper', type: 'String', elements: undefined,
                                                                    properties: undefined});

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "postmortem/model/demangle.h"
+#include "v8/errors/error_reader.h"
 #include "v8/inspect/inspector.h"
 #include "v8/inspect/numbers.h"
 
@@ -89,9 +90,20 @@ void Inspector::add_internal(uint64_t word, const MapInfo& map, uint32_t depth, 
     case ValueKind::kSharedArrayBuffer: return add_buffer_elements(word, value);
     case ValueKind::kFunction:
     case ValueKind::kClass: return add_function(word, depth, value);
+    case ValueKind::kError: return add_captured_stack(word, value);
     case ValueKind::kIterator: return internal(value, "iterated", objects_.field(word, 24), depth);
     case ValueKind::kObject: return add_internal_fields(word, map, value);
     default: return;
+  }
+}
+
+/// What the program would have seen had it asked for `stack`.
+void Inspector::add_captured_stack(uint64_t word, Value& value) {
+  const Page* page = heap_.pages().page_of(word - 1);
+  StackLines lines(positions_);
+  ErrorObject error = ErrorReader(positions_, lines, page != nullptr ? page->isolate : 0).read(word);
+  if (error.source == ErrorObject::Source::kCaptured) {
+    internal(value, "stack", text_value(ValueKind::kString, std::move(error.stack)));
   }
 }
 

@@ -59,6 +59,7 @@ class Inspector {
   void add_internal(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
   void add_collection(uint64_t word, bool pairs, uint32_t depth, Value& value);
   void add_weak_collection(uint64_t word, bool pairs, uint32_t depth, Value& value);
+  void add_captured_stack(uint64_t word, Value& value);
   void add_promise(uint64_t word, uint32_t depth, Value& value);
   void add_generator(uint64_t word, uint32_t depth, Value& value);
   void add_buffer_facts(uint64_t word, Value& value);
