@@ -3,12 +3,12 @@
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/expression.h"
 #include "commands/histogram.h"
 #include "commands/original_positions.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
-#include "commands/words.h"
 
 namespace inquest::commands {
 namespace {
@@ -83,15 +83,18 @@ class V8Functions : public Command {
     v8::FunctionFilter filter;
     filter.name = args.value("name").value_or("");
     filter.script = args.value("script").value_or("");
-    if (!args.word(0).empty()) {
-      filter.at = parse_address(args.word(0));
-      if (!filter.at) return usage_error(fmt::format("'{}' is no address", args.word(0)), "example: 0x1b3ce1ee6eb9");
-    }
     auto runtime = session.v8();
     if (!runtime) return std::move(runtime).error();
+    Report report;
+    if (!args.word(0).empty()) {
+      auto expression = parse_expression(
+          args.word(0), [&](uint64_t value) { return (*runtime)->locate(Address(value)).has_value(); });
+      if (!expression) return std::move(expression).error();
+      if (!expression->note.empty()) report.note(expression->note);
+      filter.at = Address(expression->value);
+    }
     auto found = (*runtime)->functions(filter, reachability_of(args));
     if (!found) return std::move(found).error();
-    Report report;
     if (found->empty()) {
       report.incomplete = true;
       report.warn(filter.at ? "no function of JavaScript is at this address" : "no function matches");

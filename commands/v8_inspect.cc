@@ -1,13 +1,12 @@
 // `v8 inspect EXPR` and `v8 print EXPR`: one value, with or without its members.
 #include <fmt/format.h>
 
-#include <charconv>
 #include <fstream>
 #include <limits>
-#include <optional>
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/expression.h"
 #include "commands/member_path.h"
 #include "commands/registry.h"
 #include "commands/session.h"
@@ -21,21 +20,6 @@ namespace {
 constexpr uint64_t kJsonElements = 10000;
 constexpr uint64_t kJsonText = 100000;
 constexpr uint64_t kLlnodeLength = 16;
-
-/// Hexadecimal with 0x or without, when it then cannot be taken for a decimal number; decimal otherwise.
-std::optional<uint64_t> parse_address(std::string_view text) {
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    text.remove_prefix(2);
-    base = 16;
-  } else if (text.find_first_of("abcdefABCDEF") != text.npos) {
-    base = 16;
-  }
-  uint64_t value = 0;
-  auto end = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 class ValueBody : public ReportBody {
  public:
@@ -84,22 +68,23 @@ class InspectValue : public Command {
   Result<Report> run(Session& session, const Args& args) const override {
     auto runtime = session.v8();
     if (!runtime) return std::move(runtime).error();
-    auto address = parse_address(args.word(0));
-    if (!address) {
-      return usage_error(fmt::format("'{}' is no address", args.word(0)),
-                         "give it as other commands print it, such as 0x2e41b0f20031");
-    }
+    auto expression = parse_expression(args.word(0), [&](uint64_t value) {
+      bool smi = value != 0 && (value & 0xffffffffu) == 0;  // numbers are values too
+      return smi || is_object(**runtime, value);
+    });
+    if (!expression) return std::move(expression).error();
     std::vector<std::string> path;
     if (auto text = args.value("path")) {
       auto parsed = parse_member_path(*text);
       if (!parsed) return std::move(parsed).error();
       path = std::move(*parsed);
     }
-    auto value = (*runtime)->inspect(*address, path, options_of(args));
+    auto value = (*runtime)->inspect(expression->value, path, options_of(args));
     if (!value) return std::move(value).error();
     if (auto file = args.value("dump")) return dump(**runtime, *value, *file);
 
     Report report;
+    if (!expression->note.empty()) report.note(expression->note);
     if (value->kind == v8::ValueKind::kUnreadable) {
       report.incomplete = true;
       report.warn(value->remark);

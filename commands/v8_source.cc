@@ -7,11 +7,11 @@
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/expression.h"
 #include "commands/native_stack.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
-#include "commands/words.h"
 
 namespace inquest::commands {
 namespace {
@@ -81,8 +81,10 @@ class V8Source : public Command {
     const std::string& what = args.word(1);
     v8::SourceRequest request;
     if (what.empty()) return request_of_frame(session, runtime, args.number("frame"));
-    if (auto address = parse_address(what)) {
-      request.at = *address;
+    auto address = parse_expression(what, [&](uint64_t value) { return is_object(runtime, value); });
+    // A name may look like a number without 0x.
+    if (address && (what.starts_with("0x") || is_object(runtime, address->value))) {
+      request.at = Address(address->value);
       return request;
     }
     std::tie(request.script, request.line) = file_and_line(what);

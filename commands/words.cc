@@ -1,7 +1,6 @@
 #include "commands/words.h"
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 
 namespace inquest::commands {
@@ -74,14 +73,6 @@ std::optional<std::string> nearest_word(std::string_view word, std::span<const s
     }
   }
   return best;
-}
-
-std::optional<Address> parse_address(std::string_view text) {
-  if (!text.starts_with("0x")) return std::nullopt;
-  uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), value, 16);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return Address(value);
 }
 
 }  // namespace inquest::commands

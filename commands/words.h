@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "postmortem/model/address.h"
 #include "postmortem/model/result.h"
 
 namespace inquest::commands {
@@ -18,8 +17,5 @@ Result<std::vector<std::string>> split_words(std::string_view line);
 
 /// The candidate that `word` is most likely a misspelling of, or nothing when none is near enough.
 std::optional<std::string> nearest_word(std::string_view word, std::span<const std::string> candidates);
-
-/// "0x1b3ce1ee6eb9"; nothing for anything else.
-std::optional<Address> parse_address(std::string_view text);
 
 }  // namespace inquest::commands

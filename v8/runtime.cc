@@ -78,6 +78,8 @@ class RuntimeImpl : public Runtime {
   }
   std::optional<std::string> bytes(uint64_t word) override { return inspector().bytes(word); }
 
+  std::optional<HeapPlace> locate(Address address) override { return locate_in_heap(*heap_, address, marked_); }
+
   const FrameStepper& frame_stepper() override { return frame_reader(); }
   std::vector<V8Frame> describe_frame(const Frame& frame) override { return frame_reader().describe(frame); }
   V8FrameDetails frame_details(const Frame& frame, const V8Frame& described) override {

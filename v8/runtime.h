@@ -19,6 +19,7 @@
 #include "v8/errors/error_report.h"
 #include "v8/frames/v8_frame.h"
 #include "v8/functions/function_report.h"
+#include "v8/inspect/heap_place.h"
 #include "v8/inspect/value.h"
 
 namespace inquest::v8 {
@@ -135,6 +136,9 @@ class Runtime {
   /// The bytes of a string (as UTF-8), ArrayBuffer, typed array or DataView; nothing for others, or when the core does
   /// not have them.
   virtual std::optional<std::string> bytes(uint64_t word) = 0;
+
+  /// What of the heap lies at an address, tagged or not; nothing when it is no memory of V8's heap. Walks one page.
+  virtual std::optional<HeapPlace> locate(Address address) = 0;
 
   /// Steps over frames of code made by V8. It lives as long as the runtime.
   virtual const FrameStepper& frame_stepper() = 0;

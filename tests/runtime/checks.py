@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 import comparison
+import facts
 import heap_snapshot
 import pending
 import values
@@ -481,6 +482,12 @@ def _check_async_tail(inquest: Inquest, truth: dict) -> list[str]:
     return [f"v8 bt: {text}" for text in compare_stacks(found[begin:], calls)]
 
 
+def check_facts(context: Context, case: str) -> list[str]:
+    """What lies where, by /proc/self/maps and symbol tables; what the program said of its objects and of itself."""
+    directory = context.make(case)
+    return facts.check(context.open(directory), truth_of(directory))
+
+
 def check_uncaught(context: Context, case: str) -> list[str]:
     """Exact counts, and the error that was thrown is the one marked."""
     directory = context.make(case)
@@ -520,6 +527,7 @@ CHECKS = {
     "jsmaps": check_jsmaps,
     "jsscopes": check_jsscopes,
     "pending": check_pending,
+    "facts": check_facts,
     "gc": check_gc,
     "plugin": lambda context, _: check_plugin(context, "gt"),
 }

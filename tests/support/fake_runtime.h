@@ -30,7 +30,8 @@ struct FakeHeap {
   std::vector<v8::FunctionInfo> functions;
   v8::FunctionFilter function_filter;  ///< the last that was asked for
   v8::SourceLines source;
-  v8::SourceRequest source_request;  ///< the last that was asked for
+  v8::SourceRequest source_request;          ///< the last that was asked for
+  std::map<uint64_t, v8::HeapPlace> places;  ///< by address
 
   // What was asked for.
   int opened = 0;
@@ -92,6 +93,10 @@ class FakeRuntime : public v8::Runtime {
     return value;
   }
   std::optional<std::string> bytes(uint64_t) override { return "bytes"; }
+  std::optional<v8::HeapPlace> locate(Address address) override {
+    auto found = heap_->places.find(address.value());
+    return found == heap_->places.end() ? std::nullopt : std::optional(found->second);
+  }
 
   const FrameStepper& frame_stepper() override { return no_frames_; }
   std::vector<v8::V8Frame> describe_frame(const Frame&) override { return {{}}; }

@@ -1,0 +1,198 @@
+"""Checks of `v8 whatis` on the core of corpora/facts: against /proc/self/maps of the dying process, the symbol tables of
+its files, and the words of the core itself."""
+import json
+import pathlib
+import struct
+import subprocess
+from dataclasses import dataclass
+
+from census import Inquest
+
+MAX_GUARD = 1 << 20
+
+
+@dataclass
+class Mapping:
+    start: int
+    end: int
+    permissions: str
+    offset: int
+    path: str
+
+
+def mappings_of(truth: dict) -> list[Mapping]:
+    mappings = []
+    for line in truth["maps"]:
+        fields = line.split(None, 5)
+        start, end = (int(number, 16) for number in fields[0].split("-"))
+        mappings.append(Mapping(start, end, fields[1][:3], int(fields[2], 16), fields[5] if len(fields) > 5 else ""))
+    return mappings
+
+
+class Core:
+    """Words of a core file by their addresses."""
+
+    def __init__(self, path: pathlib.Path):
+        self.file = open(path, "rb")
+        header = self.file.read(64)
+        offset, count = struct.unpack_from("<Q", header, 32)[0], struct.unpack_from("<H", header, 56)[0]
+        self.file.seek(offset)
+        self.segments = []
+        for _ in range(count):
+            kind, _, at, address, _, size = struct.unpack_from("<IIQQQQ", self.file.read(56))
+            if kind == 1:
+                self.segments.append((address, size, at))
+
+    def word(self, address: int) -> int:
+        for start, size, at in self.segments:
+            if start <= address < start + size - 7:
+                self.file.seek(at + address - start)
+                return struct.unpack("<Q", self.file.read(8))[0]
+        raise ValueError(f"{address:#x} is not in the core")
+
+
+def ask(inquest: Inquest, commands: list[str]) -> list[dict]:
+    """The answers to many commands on one opened core."""
+    answers: list[dict] = []
+    for first in range(0, len(commands), 200):
+        words = [word for command in commands[first:first + 200] for word in ("-o", command)]
+        text = inquest.run("--json", *words).rstrip()
+        decoder, position = json.JSONDecoder(), 0
+        while position < len(text):
+            answer, position = decoder.raw_decode(text, position)
+            answers.append(answer)
+            position += len(text[position:]) - len(text[position:].lstrip())
+    if len(answers) != len(commands):
+        raise ValueError(f"{len(answers)} answers to {len(commands)} commands")
+    return answers
+
+
+def what_is(inquest: Inquest, addresses: list[int]) -> dict[int, dict]:
+    return dict(zip(addresses, ask(inquest, [f"v8 whatis {address:#x}" for address in addresses])))
+
+
+def build_id_of(path: str) -> str:
+    text = subprocess.run(["readelf", "-n", path], capture_output=True, text=True).stdout
+    return text.split("Build ID: ")[1].split()[0] if "Build ID: " in text else ""
+
+
+def check_files(inquest: Inquest, mappings: list[Mapping]) -> list[str]:
+    failures = []
+    files = [one for one in mappings if one.path.startswith("/") and one.permissions != "---"]
+    answers = what_is(inquest, [one.start + 0x18 for one in files])
+    for one in files:
+        answer = answers[one.start + 0x18]
+        found = answer.get("mapping", {})
+        expected = {"start": f"{one.start:#x}", "permissions": one.permissions, "file": one.path,
+                    "file_offset": one.offset + 0x18}
+        for key, value in expected.items():
+            if found.get(key) != value and not (key == "file" and not found.get("file")):
+                failures.append(f"{one.start:#x}: {key} is {found.get(key)}, the process had {value}")
+        if pathlib.Path(one.path).exists() and found.get("build_id", "") not in ("", build_id_of(one.path)):
+            failures.append(f"{one.path}: build-id {found.get('build_id')}, the file has {build_id_of(one.path)}")
+    return failures if len(files) > 5 else [*failures, f"only {len(files)} files are mapped"]
+
+
+def check_symbols(inquest: Inquest, mappings: list[Mapping]) -> list[str]:
+    """Functions of the C library, by its own symbol table."""
+    libc = next(one for one in mappings if "libc.so" in one.path or "libc-2" in one.path)
+    table = subprocess.run(["nm", "-D", "-S", "--defined-only", libc.path], capture_output=True, text=True).stdout
+    functions = []
+    for line in table.splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[2] == "T" and int(fields[1], 16) > 64:
+            functions.append((int(fields[0], 16), int(fields[1], 16), fields[3]))
+    functions = functions[::max(1, len(functions) // 60)]
+    answers = what_is(inquest, [libc.start + value + size // 2 for value, size, _ in functions])
+    wrong = []
+    for value, size, name in functions:
+        answer = answers[libc.start + value + size // 2]
+        if answer["kind"] != "code" or answer.get("symbol_offset") != size // 2:
+            wrong.append(f"{name.split('@')[0]} + {size // 2} is {answer.get('symbol')} + {answer.get('symbol_offset')}")
+    return [f"symbols: {line}" for line in wrong]
+
+
+def check_native(inquest: Inquest, truth: dict, mappings: list[Mapping]) -> list[str]:
+    failures = []
+    heap = next((one for one in mappings if one.path == "[heap]"), None)
+    stack = next(one for one in mappings if one.path == "[stack]")
+    expected: dict[int, tuple] = {stack.end - 0x200: ("stack", truth["process"]["pid"])}
+    if heap is not None:
+        expected |= {heap.start + (heap.end - heap.start) * i // 8 + 0x10: ("malloc", "main") for i in range(8)}
+    for address, (kind, detail) in expected.items():
+        answer = what_is(inquest, [address])[address]
+        if answer["kind"] != kind or detail not in (answer.get("tid"), answer.get("arena")):
+            failures.append(f"{address:#x}: {answer['kind']} {answer.get('tid')} {answer.get('arena')}, it is {kind} {detail}")
+    guards = [one for one in mappings if one.permissions == "---" and one.end - one.start <= MAX_GUARD and not one.path]
+    stacks = 0
+    for one, answer in zip(guards, what_is(inquest, [one.start for one in guards]).values()):
+        stacks += "tid" in answer
+        # From 14.4 on the bodies of holes are memory without access.
+        hole = answer.get("value", {}).get("kind") == "hole" or answer.get("value", {}).get("type") == "Hole"
+        if answer["kind"] not in ("guard", "page-header") and not hole:
+            failures.append(f"{one.start:#x}-{one.end:#x}: {answer['kind']}, it is a page without access")
+    if stacks < 4:
+        failures.append(f"{stacks} guard pages of stacks, a Node.js process has more threads")
+    gaps = [(left, right) for left, right in zip(mappings, mappings[1:]) if right.start - left.end > 0x10000
+            and right.start < 1 << 47 and "stack" not in right.path]
+    for (left, right), answer in zip(gaps, what_is(inquest, [left.end + 0x5000 for left, _ in gaps]).values()):
+        distances = (answer.get("below", {}).get("distance"), answer.get("above", {}).get("distance"))
+        # What was mapped after the program had told its maps is no mistake.
+        if answer["kind"] == "unmapped" and distances != (0x5000, right.start - left.end - 0x5000):
+            failures.append(f"{left.end + 0x5000:#x}: distances {distances}, the gap is {left.end:#x}-{right.start:#x}")
+    for address, kind in ((0, "null"), (0x38, "null"), (0x4141414141414141, "non-canonical")):
+        if what_is(inquest, [address])[address]["kind"] != kind:
+            failures.append(f"{address:#x} is not said to be {kind}")
+    return failures
+
+
+def check_objects(inquest: Inquest, truth: dict, core: Core) -> list[str]:
+    """Every word of an object belongs to it, and where the property `id` is said to lie, there is a task's number."""
+    failures, numbers = [], []
+    rows = inquest.json("v8", "findjsinstances", "Task")["rows"]
+    sample = rows[::len(rows) // 25]
+    addresses = [int(row["address"], 16) for row in sample]
+    asked = [address - 1 + offset for address, row in zip(addresses, sample) for offset in range(-8, row["self_size"] + 8, 8)]
+    answers = what_is(inquest, asked + [address for address in addresses if address not in asked])
+    for address, row in zip(addresses, sample):
+        for offset in range(-8, row["self_size"] + 8, 8):
+            answer = answers[address - 1 + offset]
+            inside = 0 <= offset < row["self_size"]
+            if (answer.get("object") == row["address"]) != inside:
+                failures.append(f"{row['address']} {offset:+}: said to be in {answer.get('object')}")
+            elif inside and (answer["offset"], answer["size"], answer["value"]["type"]) != (offset, row["self_size"], "Task"):
+                failures.append(f"{row['address']} {offset:+}: {answer}")
+            if inside and answer.get("field") == ".id":
+                numbers.append(core.word(address - 1 + offset) >> 32)
+        if (answers[address]["object"], answers[address]["offset"]) != (row["address"], 0):
+            failures.append(f"{row['address']} itself is {answers[address]}")
+    # One in eight is a dictionary, which has no place of its own for a property.
+    if len(set(numbers)) != len(numbers) or len(numbers) < len(sample) / 2 or any(n >= truth["counts"]["Task"] for n in numbers):
+        failures.append(f"words at .id: {numbers}")
+    digits = next((row["address"] for row in rows if row["address"][2:].isdigit()), None)
+    if digits is not None:
+        shown = inquest.json("v8", "inspect", digits[2:])
+        if shown.get("address") != digits or not any("hexadecimal" in note["text"] for note in shown["notes"]):
+            failures.append(f"v8 inspect {digits[2:]} shows {shown.get('address')}")
+    return failures
+
+
+def check_whatis(inquest: Inquest, truth: dict) -> list[str]:
+    mappings = mappings_of(truth)
+    return (check_files(inquest, mappings) + check_symbols(inquest, mappings) + check_native(inquest, truth, mappings)
+            + check_objects(inquest, truth, Core(inquest.core)))
+
+
+CHECKS = [check_whatis]
+
+
+def check(inquest: Inquest, truth: dict) -> list[str]:
+    return [failure for part in CHECKS for failure in part(inquest, truth)]
+
+
+if __name__ == "__main__":
+    import sys
+    for name in sys.argv[2:]:
+        core_path = pathlib.Path(name)
+        for failed in check(Inquest(sys.argv[1], core_path), json.loads(core_path.with_name("truth.json").read_text())):
+            print("FAILED", core_path.parent.name, failed)
