@@ -14,6 +14,8 @@ Registry::Registry() {
   commands_.push_back(make_v8_info());
   commands_.push_back(make_v8_findjsobjects());
   commands_.push_back(make_v8_findjsinstances());
+  commands_.push_back(make_v8_findrefs());
+  commands_.push_back(make_v8_find());
   commands_.push_back(make_v8_inspect());
   commands_.push_back(make_v8_print());
   commands_.push_back(make_v8_whatis());

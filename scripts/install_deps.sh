@@ -11,7 +11,7 @@ packages=(
   g++ cmake ninja-build ccache pkg-config git python3 gdb binutils gzip zstd lz4 ca-certificates
   # libraries of the product
   libfmt-dev libcli11-dev nlohmann-json3-dev libdw-dev libelf-dev zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev liblzma-dev
-  libcapstone-dev libiberty-dev
+  libcapstone-dev libiberty-dev libpcre2-dev
   lldb-19 liblldb-19-dev
   # tests, checks and the package
   libgtest-dev libgmock-dev clang-format shellcheck dpkg-dev file

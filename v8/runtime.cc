@@ -12,6 +12,8 @@
 #include "v8/errors/error_walk.h"
 #include "v8/frames/frame_reader.h"
 #include "v8/functions/function_walk.h"
+#include "v8/graph/heap_search.h"
+#include "v8/graph/index_file.h"
 #include "v8/heap/census.h"
 #include "v8/heap/liveness.h"
 #include "v8/heap/object_index.h"
@@ -116,6 +118,11 @@ class RuntimeImpl : public Runtime {
   }
   Result<SourceLines> source(const SourceRequest& request) override { return list_source(*heap_, request); }
 
+  Result<References> references(const ReferenceQuery& query) override {
+    if (auto failed = prepare_search()) return *failed;
+    return search_->references(query);
+  }
+
   void set_progress(Progress progress) override { progress_ = std::move(progress); }
 
  private:
@@ -134,9 +141,11 @@ class RuntimeImpl : public Runtime {
     if (auto failed = ensure_indexed()) return failed;
     if (which == Reachability::kAll || marked_) return std::nullopt;
     auto progress = walk_progress("tracing live objects");
-    liveness_ = mark_live_objects(*heap_, [&] { return !progress(0, 1); });
+    liveness_ = mark_live_objects(
+        *heap_, [&] { return !progress(0, 1); }, &roots_);
     if (cancelled_) {
       // Marks are half set: start from none next time.
+      search_.reset();
       index_.reset();
       indexed_ = false;
       return stopped();
@@ -145,7 +154,26 @@ class RuntimeImpl : public Runtime {
     return std::nullopt;
   }
 
+  /// Makes ready for searches: from the index of an earlier session, or by walking the heap.
+  std::optional<Error> prepare_search() {
+    cancelled_ = false;
+    if (search_) return std::nullopt;
+    auto file = IndexFile::of(*heap_);
+    index_note_.clear();
+    if (file && load_index(*file)) return std::nullopt;
+    if (auto failed = prepare(Reachability::kLive)) return failed;
+    auto graph = ReferenceGraph::build(*heap_, walk_progress("collecting references"));
+    if (!graph) return std::move(graph).error();
+    search_ = std::make_unique<HeapSearch>(*heap_, std::move(graph).value(), roots_);
+    if (file) save_index(*file);
+    return std::nullopt;
+  }
+
+  bool load_index(const IndexFile& file);
+  void save_index(const IndexFile& file);
+
   void make_index() {
+    search_.reset();
     index_ = std::make_unique<ObjectIndex>(heap_->mutable_pages());
     totals_ = HeapTotals(heap_->isolates().size());
   }
@@ -184,13 +212,46 @@ class RuntimeImpl : public Runtime {
   std::unique_ptr<ObjectIndex> index_;
   HeapTotals totals_;
   LivenessStats liveness_;
+  std::string index_note_;       ///< why the index was not read or not kept; mostly empty
+  std::vector<uint64_t> roots_;  ///< once live objects are marked
   std::unique_ptr<Describer> describer_;
   std::unique_ptr<Inspector> inspector_;
   std::unique_ptr<FrameReader> frame_reader_;
+  std::unique_ptr<HeapSearch> search_;
   bool indexed_ = false;
   bool marked_ = false;
   std::atomic<bool> cancelled_{false};
 };
+
+/// True when the file had everything. What was in use before is replaced.
+bool RuntimeImpl::load_index(const IndexFile& file) {
+  auto loaded = file.load();
+  if (!loaded) {
+    index_note_ = loaded.error().line() + "; it is made anew.";
+    return false;
+  }
+  if (!loaded->has_value()) return false;
+  IndexContents& contents = **loaded;
+  auto totals = HeapTotals::from_numbers(contents.totals, heap_->isolates().size());
+  if (!totals || contents.bits.size() != ObjectIndex::word_count(heap_->pages())) return false;
+  index_ = std::make_unique<ObjectIndex>(heap_->mutable_pages(), contents.bits, contents.owner);
+  auto graph = ReferenceGraph::adopt(*heap_, contents.first, contents.edges, contents.owner);
+  indexed_ = marked_ = graph != nullptr;
+  if (!graph) return false;
+  totals_ = *totals;
+  roots_.assign(contents.roots.begin(), contents.roots.end());
+  search_ = std::make_unique<HeapSearch>(*heap_, std::move(graph), roots_);
+  refresh_info();
+  return true;
+}
+
+/// Where it cannot be written the answer is the same, and the next session starts anew.
+void RuntimeImpl::save_index(const IndexFile& file) {
+  std::vector<uint64_t> totals = totals_.numbers();
+  const ReferenceGraph& graph = search_->graph();
+  auto failed = file.save({index_->words(), graph.first(), graph.edges(), roots_, totals, nullptr});
+  if (failed) index_note_ = "the index of references was not kept for the next session: " + failed->line();
+}
 
 /// Sizes of the spaces of one isolate, or of those that all share.
 std::vector<SpaceInfo> RuntimeImpl::spaces(std::optional<uint32_t> isolate) const {
@@ -259,6 +320,7 @@ std::vector<Runtime::Note> RuntimeImpl::notes() const {
     notes.push_back(
         {true, fmt::format("{} bytes on {} heap pages are not in the core and were not seen.", missing, pages)});
   }
+  if (!index_note_.empty()) notes.push_back({false, index_note_});
   if (indexed_ && totals_.sum().not_parsed > 0) {
     uint64_t area = 0;
     for (const Page& page : heap_->pages().pages()) area += page.stale ? 0 : page.area_size();

@@ -19,8 +19,10 @@
 #include "v8/errors/error_report.h"
 #include "v8/frames/v8_frame.h"
 #include "v8/functions/function_report.h"
+#include "v8/graph/reference_report.h"
 #include "v8/inspect/heap_place.h"
 #include "v8/inspect/value.h"
+#include "v8/reachability.h"
 
 namespace inquest::v8 {
 
@@ -58,9 +60,6 @@ struct RuntimeInfo {
   std::vector<SpaceInfo> shared_spaces;  ///< the read-only heap that isolates share
   std::vector<Capability> capabilities;
 };
-
-/// Live: reachable from roots. Dead: garbage that has not been collected. All: both.
-enum class Reachability : uint8_t { kLive, kAll, kDead };
 
 struct CensusRow {
   std::string type;  ///< constructor name by V8's rule, "(String)", "(Array)" ..., see docs/histogram.md
@@ -161,6 +160,9 @@ class Runtime {
   virtual Result<std::vector<FunctionInfo>> functions(const FunctionFilter& filter, Reachability which) = 0;
   /// Lines of a script. Walks the heap only for scripts that are given by name.
   virtual Result<SourceLines> source(const SourceRequest& request) = 0;
+
+  /// Who refers to a value. The first search walks the whole heap and builds an index for those that follow.
+  virtual Result<References> references(const ReferenceQuery& query) = 0;
 
   virtual void set_progress(Progress progress) = 0;
 };

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 
 #include "postmortem/elf/elf_headers.h"
+#include "postmortem/model/cache_folder.h"
 
 namespace inquest::elf {
 namespace {
@@ -26,27 +26,6 @@ constexpr uint64_t kReserve = 64 << 20;
 constexpr uint64_t kMaxUnpacked = uint64_t{4} << 40;
 constexpr time_t kKeepUnused = 14 * 24 * 3600;
 constexpr const char* kTemporary = ".unpacking-";
-
-Result<fs::path> cache_folder() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  fs::path folder;
-  if (cache && *cache == '/') {
-    folder = cache;
-  } else if (home && *home == '/') {
-    folder = fs::path(home) / ".cache";
-  } else {
-    return unusable("no folder to unpack the core into: neither XDG_CACHE_HOME nor HOME is set", "set XDG_CACHE_HOME");
-  }
-  folder = folder / "inquest" / "cores";
-  std::error_code failure;
-  fs::create_directories(folder, failure);
-  if (failure)
-    return unusable("cannot make the folder " + folder.string() + " to unpack the core into: " + failure.message(),
-                    "set XDG_CACHE_HOME to a folder you can write to");
-  fs::permissions(folder, fs::perms::owner_all, failure);  // cores hold secrets
-  return folder;
-}
 
 // FNV-1a: stable between runs and builds, unlike std::hash.
 uint64_t stable_hash(std::string_view text) {
@@ -154,15 +133,15 @@ bool begins_with_elf_header(const std::string& path) {
 
 Result<UnpackedCore> unpack_core(const MappedFile& packed, Compression kind,
                                  const std::function<void(uint64_t, uint64_t)>& progress) {
-  auto folder = cache_folder();
+  auto folder = cache_folder("cores");
   if (!folder) return std::move(folder).error();
-  std::string target = (*folder / cache_name(packed)).string();
+  std::string target = (fs::path(*folder) / cache_name(packed)).string();
   if (utimensat(AT_FDCWD, target.c_str(), nullptr, 0) == 0) return UnpackedCore{target, false, {}};
   remove_unused(*folder);
 
   TemporaryFile temporary(target);
   if (temporary.descriptor < 0)
-    return unusable(fmt::format("cannot unpack {} into {}: {}", packed.path(), folder->string(), std::strerror(errno)),
+    return unusable(fmt::format("cannot unpack {} into {}: {}", packed.path(), *folder, std::strerror(errno)),
                     "set XDG_CACHE_HOME to a folder you can write to");
   SparseWriter writer(temporary.descriptor);
   uint64_t total = packed.bytes().size();
@@ -171,7 +150,7 @@ Result<UnpackedCore> unpack_core(const MappedFile& packed, Compression kind,
     return writer.write(block);
   });
   if (outcome.stopped || !writer.finish())
-    return unusable(fmt::format("cannot unpack {} into {}: {}", packed.path(), folder->string(), writer.failure()),
+    return unusable(fmt::format("cannot unpack {} into {}: {}", packed.path(), *folder, writer.failure()),
                     "make room there or set XDG_CACHE_HOME to a larger disk");
   if (outcome.damage.empty()) {
     if (rename(temporary.path.c_str(), target.c_str()) != 0)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import comparison
 import facts
 import heap_snapshot
+import holders
 import pending
+import retainers
 import values
 from census import Inquest, counts_of, rows_of
 
@@ -464,6 +466,36 @@ def check_values(context: Context, case: str) -> list[str]:
     return failures if len(told) > 100 and alone > 5 else [*failures, "the program told too little"]
 
 
+def check_references(context: Context, case: str) -> list[str]:
+    """Who refers to 1,000 random objects against the retainers in V8's heap snapshot."""
+    directory = context.make(case)
+    inquest = context.open(directory)
+    differences, reasons, compared = retainers.compare(directory, inquest.referrers, context.version)
+    explained = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()) if reason != "none")
+    context.say(f"{compared} references to 1000 objects compared; different on purpose: {explained or 'none'}")
+    failures = differences[:20] + ([f"... {len(differences) - 20} more"] if len(differences) > 20 else [])
+    return failures if compared > 1000 else [*failures, "too little was compared"]
+
+
+def check_holders(context: Context, case: str) -> list[str]:
+    """Every kind of holder against what the program says, then again from the index that the first session kept."""
+    directory = context.make(case)
+    expected = truth_of(directory)["expected"]
+    inquest = context.open(directory)
+    failures = []
+    labels = holders.labels_of(inquest.json("v8", "find", "--limit", "0", "-n", "label")["rows"])
+    for label, told in expected.items():
+        if label not in labels:
+            failures.append(f"no object with label '{label}'")
+            continue
+        failures += holders.compare(label, told, inquest.json("v8", "findrefs", labels[label])["rows"])
+    tree = inquest.json("v8", "findrefs", "-r", labels.get("in-object", "0x1"))
+    if not holders.reaches_root(tree["rows"]):
+        failures.append("no tree of holders ends at a root")
+    context.say(f"{len(expected)} kinds of holders")
+    return failures if len(expected) > 30 else [*failures, "the program told too little"]
+
+
 def check_pending(context: Context, case: str) -> list[str]:
     """What waits, errors, functions and sources against what the program and Error.stack said."""
     directory = context.make(case)
@@ -529,5 +561,7 @@ CHECKS = {
     "pending": check_pending,
     "facts": check_facts,
     "gc": check_gc,
+    "references": lambda context, _: check_references(context, "gt"),
+    "holders": check_holders,
     "plugin": lambda context, _: check_plugin(context, "gt"),
 }

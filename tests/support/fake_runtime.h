@@ -33,7 +33,10 @@ struct FakeHeap {
   v8::SourceRequest source_request;          ///< the last that was asked for
   std::map<uint64_t, v8::HeapPlace> places;  ///< by address
 
+  std::map<uint64_t, v8::References> references;  ///< by the word asked for; 0 for names, strings and numbers
+
   // What was asked for.
+  std::vector<v8::ReferenceQuery> reference_queries;
   int opened = 0;
   std::vector<v8::CensusOptions> asked;
   std::vector<uint64_t> walks;  ///< limits given to walk()
@@ -115,6 +118,12 @@ class FakeRuntime : public v8::Runtime {
     heap_->source_request = request;
     if (heap_->source.lines.empty()) return unusable("no script");
     return heap_->source;
+  }
+
+  Result<v8::References> references(const v8::ReferenceQuery& query) override {
+    heap_->reference_queries.push_back(query);
+    auto found = heap_->references.find(query.word);
+    return found == heap_->references.end() ? v8::References{} : found->second;
   }
 
   std::string describe(uint64_t word) override { return fmt::format("<Object: at {:x}>", word); }

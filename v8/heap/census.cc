@@ -207,6 +207,30 @@ WalkStats HeapTotals::sum() const {
   return sum;
 }
 
+std::vector<uint64_t> HeapTotals::numbers() const {
+  std::vector<uint64_t> numbers;
+  for (const auto& spaces : isolates) {
+    for (const WalkStats& stats : spaces) {
+      numbers.insert(numbers.end(),
+                     {stats.objects, stats.bytes, stats.unused, stats.not_parsed, stats.bad_regions, stats.forwarded});
+    }
+  }
+  return numbers;
+}
+
+std::optional<HeapTotals> HeapTotals::from_numbers(std::span<const uint64_t> numbers, size_t count) {
+  constexpr size_t kEach = 6;
+  if (numbers.size() != count * kSpaceCount * kEach) return std::nullopt;
+  HeapTotals totals(count);
+  for (auto& spaces : totals.isolates) {
+    for (WalkStats& stats : spaces) {
+      stats = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
+      numbers = numbers.subspan(kEach);
+    }
+  }
+  return totals;
+}
+
 HeapTotals index_heap(const Heap& heap, const WalkProgress& progress) {
   size_t workers = worker_count();
   std::vector<HeapTotals> totals(workers, HeapTotals(heap.isolates().size()));

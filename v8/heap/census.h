@@ -3,6 +3,8 @@
 
 #include <array>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,10 @@ struct HeapTotals {
   explicit HeapTotals(size_t count = 0) : isolates(count) {}
   void add(const HeapTotals& other);
   WalkStats sum() const;
+
+  /// All of it as numbers, to be kept in a file, and back; nothing when there are not as many as `count` isolates need.
+  std::vector<uint64_t> numbers() const;
+  static std::optional<HeapTotals> from_numbers(std::span<const uint64_t> numbers, size_t count);
 };
 
 using WalkProgress = std::function<bool(uint64_t done, uint64_t total)>;

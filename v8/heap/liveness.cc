@@ -254,7 +254,8 @@ void run_markers(std::vector<std::unique_ptr<Marker>>& markers, SharedWork& work
 
 }  // namespace
 
-LivenessStats mark_live_objects(const Heap& heap, const std::function<bool()>& cancelled) {
+LivenessStats mark_live_objects(const Heap& heap, const std::function<bool()>& cancelled,
+                                std::vector<uint64_t>* found_roots) {
   size_t workers = worker_count();
   SharedWork work(workers);
   std::vector<std::unique_ptr<Marker>> markers;
@@ -263,6 +264,7 @@ LivenessStats mark_live_objects(const Heap& heap, const std::function<bool()>& c
   std::vector<DataExtent> extents = native_extents(heap);
   std::vector<LivenessStats> stats(workers);
   std::vector<std::vector<uint64_t>> roots(workers);
+  if (found_roots != nullptr) found_roots->clear();
   parallel_for(extents.size(), workers, [&](size_t worker, size_t i) {
     if (cancelled && cancelled()) return;
     scan_roots(heap, extents[i], markers[worker]->maps(), roots[worker], stats[worker]);
@@ -271,7 +273,12 @@ LivenessStats mark_live_objects(const Heap& heap, const std::function<bool()>& c
   if (heap.layout().version >= kDispatchTable) add_code_objects(heap, roots[0]);
   for (size_t i = 0; i < workers; ++i) {
     for (uint64_t root : roots[i]) markers[i]->visit_root(root);
+    if (found_roots != nullptr) found_roots->insert(found_roots->end(), roots[i].begin(), roots[i].end());
     roots[i] = {};
+  }
+  if (found_roots != nullptr) {
+    std::sort(found_roots->begin(), found_roots->end());
+    found_roots->erase(std::unique(found_roots->begin(), found_roots->end()), found_roots->end());
   }
   bool more = true;
   while (more) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "v8/heap/heap.h"
 
@@ -21,7 +22,9 @@ struct LivenessStats {
   uint64_t string_table_words = 0;  ///< words of the string table, not taken as roots
 };
 
-/// Marks all reachable objects in the index bits of the pages. `cancelled` is asked now and then.
-LivenessStats mark_live_objects(const Heap& heap, const std::function<bool()>& cancelled);
+/// Marks all reachable objects in the index bits of the pages. `cancelled` is asked now and then. `found_roots`, when
+/// given, gets the untagged addresses of the objects that roots refer to, sorted.
+LivenessStats mark_live_objects(const Heap& heap, const std::function<bool()>& cancelled,
+                                std::vector<uint64_t>* found_roots = nullptr);
 
 }  // namespace inquest::v8

@@ -7,7 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <span>
+#include <utility>
 
 #include "v8/heap/page_table.h"
 
@@ -17,18 +18,27 @@ class ObjectIndex {
  public:
   /// Makes room for the pages of `pages` and points their `bits` there.
   explicit ObjectIndex(PageTable& pages) {
-    size_t words = 0;
-    for (const Page& page : pages.pages()) words += pair_count(page) * 2;
-    bits_ = std::make_unique<uint64_t[]>(words);
-    uint64_t* next = bits_.get();
-    for (Page& page : pages.pages()) {
-      page.bits = next;
-      next += pair_count(page) * 2;
-    }
-    bytes_ = words * 8;
+    size_t words = word_count(pages);
+    std::shared_ptr<uint64_t[]> bits(new uint64_t[words]());
+    bits_ = {bits.get(), words};
+    owner_ = std::move(bits);
+    point_pages(pages);
+  }
+  /// Takes over bits that were set before, word_count of them; `owner` keeps the memory.
+  ObjectIndex(PageTable& pages, std::span<uint64_t> bits, std::shared_ptr<const void> owner)
+      : bits_(bits), owner_(std::move(owner)) {
+    point_pages(pages);
   }
 
-  uint64_t bytes() const { return bytes_; }
+  /// Words of bits that these pages need.
+  static size_t word_count(const PageTable& pages) {
+    size_t words = 0;
+    for (const Page& page : pages.pages()) words += pair_count(page) * 2;
+    return words;
+  }
+
+  uint64_t bytes() const { return bits_.size_bytes(); }
+  std::span<uint64_t> words() const { return bits_; }
 
   static void set_start(const Page& page, uint64_t address) {
     uint64_t slot = (address - page.area_start.value()) / 8;
@@ -55,11 +65,20 @@ class ObjectIndex {
     return (marks.fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
   }
 
- private:
+  /// Pairs of words that a page has.
   static size_t pair_count(const Page& page) { return page.large ? 1 : page.area_size() / 512 + 1; }
 
-  std::unique_ptr<uint64_t[]> bits_;
-  uint64_t bytes_ = 0;
+ private:
+  void point_pages(PageTable& pages) {
+    uint64_t* next = bits_.data();
+    for (Page& page : pages.pages()) {
+      page.bits = next;
+      next += pair_count(page) * 2;
+    }
+  }
+
+  std::span<uint64_t> bits_;
+  std::shared_ptr<const void> owner_;
 };
 
 }  // namespace inquest::v8

@@ -1,0 +1,254 @@
+// `v8 findrefs`: who refers to a value, has a property of a name, or refers to a string; as lines or as a tree of
+// holders.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <unordered_set>
+
+#include "commands/args.h"
+#include "commands/command.h"
+#include "commands/histogram.h"
+#include "commands/reference_text.h"
+#include "commands/registry.h"
+#include "commands/session.h"
+#include "commands/text_escape.h"
+#include "commands/value_words.h"
+
+namespace inquest::commands {
+namespace {
+
+constexpr uint64_t kTreeRows = 10000;  ///< of one tree
+constexpr uint64_t kTreeWidth = 20;    ///< holders shown of one object, unless --limit says otherwise
+
+/// A reference and what refers to its holder in turn.
+struct Node {
+  v8::Reference reference;
+  std::vector<Node> holders;
+  uint64_t more = 0;
+  bool seen = false;  ///< shown further up
+  bool cut = false;   ///< not followed: --depth, or the tree has become too large
+};
+
+class TreeBuilder {
+ public:
+  TreeBuilder(v8::Runtime& runtime, v8::ReferenceQuery query, uint64_t depth)
+      : runtime_(runtime), query_(std::move(query)), depth_(depth) {
+    query_.by = v8::ReferenceQuery::By::kValue;
+    query_.skip = 0;
+    if (query_.limit == 0) query_.limit = kTreeWidth;
+  }
+
+  Node build(v8::Reference reference, uint64_t level) {
+    Node node{.reference = std::move(reference), .holders = {}};
+    ++rows_;
+    uint64_t holder = node.reference.holder.value();
+    if (!seen_.insert(holder).second) {
+      node.seen = true;
+      return node;
+    }
+    if (node.reference.root) return node;
+    if (level >= depth_ || rows_ >= kTreeRows) {
+      node.cut = true;
+      return node;
+    }
+    query_.word = holder;
+    auto found = runtime_.references(query_);
+    if (!found) {
+      node.cut = true;
+      return node;
+    }
+    node.more = found->more;
+    for (v8::Reference& next : found->rows) node.holders.push_back(build(std::move(next), level + 1));
+    return node;
+  }
+
+ private:
+  v8::Runtime& runtime_;
+  v8::ReferenceQuery query_;
+  uint64_t depth_;
+  uint64_t rows_ = 0;
+  std::unordered_set<uint64_t> seen_;
+};
+
+class ReferencesBody : public ReportBody {
+ public:
+  ReferencesBody(std::vector<Node> rows, uint64_t more, bool strings, bool tree)
+      : rows_(std::move(rows)), more_(more), strings_(strings), tree_(tree) {}
+
+  void write_text(Output& output) const override {
+    for (const Node& row : rows_) {
+      if (!output.ok()) return;
+      write_line(output, row, 0);
+    }
+    if (more_ > 0) output.print("... {} more\n", more_);
+  }
+
+  void write_json(JsonWriter& json) const override {
+    json.field("more", more_);
+    json.begin_rows("rows");
+    for (const Node& row : rows_) {
+      if (!json.ok()) return;
+      json.begin_object();
+      write_node(json, row);
+      json.end_object();
+    }
+    json.end_array();
+  }
+
+ private:
+  void write_line(Output& output, const Node& node, size_t level) const {
+    std::string margin = level == 0 ? "" : std::string(2 * level, ' ') + "+ ";
+    std::string quoted = strings_ && level == 0 ? fmt::format(" ='{}'", escape_text(node.reference.text)) : "";
+    std::string end = node.seen ? " [seen above]" : node.reference.root ? " [root]" : node.cut ? " [...]" : "";
+    output.print("{}{}{}{}\n", margin, reference_line(node.reference), quoted, tree_ ? end : "");
+    for (const Node& holder : node.holders) write_line(output, holder, level + 1);
+    if (node.more > 0) output.print("{}+ ... {} more\n", std::string(2 * level + 2, ' '), node.more);
+  }
+
+  void write_node(JsonWriter& json, const Node& node) const {
+    write_reference(json, node.reference);
+    if (!tree_) return;
+    if (node.seen) json.field("seen", true);
+    if (node.cut) json.field("cut", true);
+    if (node.more > 0) json.field("more", node.more);
+    json.begin_array("holders");
+    for (const Node& holder : node.holders) {
+      json.begin_object();
+      write_node(json, holder);
+      json.end_object();
+    }
+    json.end_array();
+  }
+
+  std::vector<Node> rows_;
+  uint64_t more_;
+  bool strings_;
+  bool tree_;
+};
+
+class FindRefs : public Command {
+ public:
+  using Command::Command;
+
+  Result<Report> run(Session& session, const Args& args) const override {
+    auto query = query_of(args);
+    if (!query) return std::move(query).error();
+    auto runtime = session.v8();
+    if (!runtime) return std::move(runtime).error();
+    auto found = (*runtime)->references(*query);
+    if (!found) return std::move(found).error();
+
+    Report report;
+    for (std::string& hint : found->hints) report.note(std::move(hint));
+    for (std::string& remark : found->remarks) {
+      report.incomplete = true;
+      report.warn(std::move(remark));
+    }
+    if (found->rows.empty() && found->remarks.empty()) {
+      report.note(query->which == v8::Reachability::kLive
+                      ? "nothing that is alive refers to it; --all also looks at garbage"
+                      : "nothing refers to it");
+    }
+    bool tree = args.has("recursive"), strings = query->by == v8::ReferenceQuery::By::kString;
+    TreeBuilder builder(**runtime, *query, tree ? args.number("depth").value_or(0) : 0);
+    std::vector<Node> rows;
+    for (v8::Reference& row : found->rows) {
+      rows.push_back(tree ? builder.build(std::move(row), 1) : Node{.reference = std::move(row), .holders = {}});
+    }
+    report.body = std::make_unique<ReferencesBody>(std::move(rows), found->more, strings, tree);
+    return report;
+  }
+
+ private:
+  static Result<v8::ReferenceQuery> query_of(const Args& args) {
+    using By = v8::ReferenceQuery::By;
+    v8::ReferenceQuery query{.which = reachability_of(args)};
+    query.internal = args.has("internal");
+    query.limit = args.number("limit").value_or(0);
+    query.skip = args.number("skip").value_or(0);
+    std::string value = args.value("value").value_or(args.word(0));
+    if (auto name = args.value("name")) {
+      query.by = By::kName;
+      query.text = *name;
+    } else if (auto text = args.value("string")) {
+      query.by = By::kString;
+      query.text = *text;
+    } else if (auto address = parse_value_address(value)) {
+      query.word = *address;
+    } else if (auto number = parse_number(value)) {
+      query.by = By::kNumber;
+      query.number = *number;
+    } else if (value.empty()) {
+      return usage_error("v8 findrefs needs a value, -n NAME or -s STRING", "example: v8 findrefs 0x2e41b0f20031");
+    } else {
+      return usage_error(fmt::format("'{}' is neither an address nor a number", value),
+                         "an address begins with 0x; names are looked for with -n, strings with -s");
+    }
+    return query;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Command> make_v8_findrefs() {
+  using Kind = OptionSpec::Kind;
+  CommandSpec spec{
+      .name = {"v8", "findrefs"},
+      .summary = "who refers to a value, a property name or a string",
+      .description =
+          "One line for each reference: the holder, how it holds (property, [index], variable of a scope, entry of a "
+          "Map, argument of a bound function; V8's own fields in <brackets>), and what is held. The objects that V8 "
+          "puts "
+          "between an object and its elements, properties or entries are left out unless --internal is given. "
+          "References that do not keep their target alive are marked as weak.\n\n"
+          "VALUE is an address as other commands print it, or a number; numbers are found as elements, properties, "
+          "variables and entries, also where they are stored without an object. The first search builds an index of "
+          "all "
+          "references, which is kept for the session and in $XDG_CACHE_HOME/inquest/index.",
+      .positionals =
+          {{.name = "VALUE", .help = "address or number, the same as -v", .required = false, .joins_rest = true}},
+      .examples = {{"v8 findrefs 0x2e41b0f20031", "what refers to this object"},
+                   {"v8 findrefs -r 0x2e41b0f20031", "and what refers to that, up to the roots"},
+                   {"v8 findrefs -n user", "objects with a property 'user'"},
+                   {"v8 findrefs -s admin", "what refers to a string 'admin'"}},
+      .aliases = {"findrefs"},
+  };
+  spec.options = {
+      {.short_name = 'v',
+       .long_name = "value",
+       .kind = Kind::kText,
+       .value_name = "VALUE",
+       .excludes = "what",
+       .help = "what refers to this address, or holds this number"},
+      {.short_name = 'n',
+       .long_name = "name",
+       .kind = Kind::kText,
+       .value_name = "NAME",
+       .excludes = "what",
+       .help = "objects that have a property of this name, and its value"},
+      {.short_name = 's',
+       .long_name = "string",
+       .kind = Kind::kText,
+       .value_name = "STRING",
+       .excludes = "what",
+       .help = "what refers to a string with exactly this text"},
+      {.short_name = 'r', .long_name = "recursive", .help = "a tree: what refers to the holders, up to the roots"},
+      {.long_name = "depth",
+       .kind = Kind::kNumber,
+       .value_name = "N",
+       .default_value = "16",
+       .help = "levels of the tree"},
+      {.long_name = "limit",
+       .kind = Kind::kNumber,
+       .value_name = "N",
+       .help = "at most N references; with -r at most N of each object, else 20"},
+      {.long_name = "skip", .kind = Kind::kNumber, .value_name = "N", .help = "pass over the first N references"},
+      {.long_name = "internal", .help = "also the objects of V8 in between, and hidden classes"},
+  };
+  for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
+  return std::make_unique<FindRefs>(std::move(spec));
+}
+
+}  // namespace inquest::commands
