@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "v8/objects/context_locals.h"
+#include "v8/objects/scope_info.h"
 #include "v8/objects/shape.h"
 
 namespace inquest::v8 {
@@ -225,7 +225,8 @@ EdgeName EdgeNames::of_receiver(uint64_t holder, const MapInfo& map, uint64_t of
 
 const std::vector<std::string>& EdgeNames::local_names(uint64_t scope_info) {
   auto [entry, fresh] = scope_names_.try_emplace(scope_info);
-  if (fresh) entry->second = context_variable_names(objects_, scope_info);
+  if (!fresh) return entry->second;
+  if (auto scope = ScopeInfo::read(objects_, scope_info)) entry->second = scope->local_names();
   return entry->second;
 }
 

@@ -33,10 +33,6 @@ ContextVariable variable(const ObjectReader& objects, std::string name, uint64_t
 
 }  // namespace
 
-std::vector<std::string> context_variable_names(const ObjectReader& objects, uint64_t scope_info) {
-  return is_named(objects, scope_info, "ScopeInfo") ? local_names(objects, scope_info) : std::vector<std::string>();
-}
-
 ContextContents read_context(const ObjectReader& objects, uint64_t context) {
   ContextContents contents;
   const MapInfo* map = objects.map_of(context);

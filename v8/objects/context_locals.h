@@ -22,9 +22,6 @@ struct ContextContents {
   std::vector<ContextVariable> variables;
 };
 
-/// The names of the variables that a scope keeps in its contexts, in the order of their slots.
-std::vector<std::string> context_variable_names(const ObjectReader& objects, uint64_t scope_info);
-
 /// `context`: a tagged word. A native context has no variables of a program and gives nothing.
 ContextContents read_context(const ObjectReader& objects, uint64_t context);
 
