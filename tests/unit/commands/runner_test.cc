@@ -21,7 +21,7 @@ TEST(Runner, UnknownCommandsAreUsageErrorsWithAGuess) {
            {"diff", "v8 diff"},
            {"findjsobject", "findjsobjects"},
            {"v8", "info, findjsobjects"},
-           {"v8 find", "v8 findjsobjects"},
+           {"v8 fnd", "v8 find"},
            {"zzzzzz", "help"}}) {
     auto answer = cores.run(line);
     EXPECT_EQ(answer.outcome.status, kExitUsage) << line;

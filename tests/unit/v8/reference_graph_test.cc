@@ -142,7 +142,8 @@ class SearchTest : public GraphTest {
     auto built = ReferenceGraph::build(*open.heap, nullptr);
     HeapSearch search(*open.heap, std::move(built).value(), roots);
     auto found = search.references(query);
-    return found.ok() ? std::move(found).value() : References{.rows = {}, .remarks = {found.error().line()}};
+    return found.ok() ? std::move(found).value()
+                      : References{.rows = {}, .remarks = {found.error().line()}, .hints = {}};
   }
   References who(uint64_t word, Reachability which = Reachability::kAll) {
     return search({.by = ReferenceQuery::By::kValue, .word = word, .which = which});
