@@ -1,72 +1,165 @@
-// `v8 findjsinstances TYPE`: the instances of one type, by address, a page at a time.
+// `v8 findjsinstances TYPE`: the instances of one type, all or those that fulfil a condition, a page at a time.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "commands/args.h"
 #include "commands/command.h"
 #include "commands/histogram.h"
+#include "commands/inspect_options.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
+#include "commands/value_json.h"
+#include "commands/value_text.h"
 #include "commands/words.h"
+#include "v8/inspect/numbers.h"
 
 namespace inquest::commands {
 namespace {
 
+struct Column {
+  std::string title;
+  v8::MemberPath path;
+};
+
+struct Request {
+  std::string type;
+  uint64_t skip = 0;
+  bool verbose = false;
+  bool chosen = false;  ///< by a condition
+  std::vector<Column> columns = {};
+  v8::InspectOptions shown = {};
+};
+
+/// "id,user.name,tags[0]" at the commas between members.
+Result<std::vector<Column>> parse_columns(const std::string& text) {
+  std::vector<Column> columns = {};
+  size_t at = 0;
+  char quote = 0;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    char c = i < text.size() ? text[i] : ',';
+    if (quote != 0 && i < text.size()) {
+      quote = c == quote ? '\0' : quote;
+      continue;
+    }
+    if (c == '"' || c == '\'') quote = c;
+    if (c != ',') continue;
+    std::string title = text.substr(at, i - at);
+    auto path = v8::parse_path(title);
+    if (!path) return std::move(path).error().with_context("--print");
+    columns.push_back({title, std::move(*path)});
+    at = i + 1;
+  }
+  return columns;
+}
+
+std::string cell_text(const v8::Value& value) {
+  switch (value.kind) {
+    case v8::ValueKind::kUndefined: return "undefined";
+    case v8::ValueKind::kNull: return "null";
+    case v8::ValueKind::kBoolean: return std::get<bool>(value.value) ? "true" : "false";
+    case v8::ValueKind::kNumber: return v8::number_text(std::get<double>(value.value));
+    case v8::ValueKind::kBigInt: return std::get<std::string>(value.value) + "n";
+    case v8::ValueKind::kString:
+      return fmt::format("\"{}{}\"", escape_text(std::get<std::string>(value.value)), value.text_cut ? "..." : "");
+    case v8::ValueKind::kAccessor: return "(getter)";
+    default: return value_text(value);
+  }
+}
+
+void write_cell(JsonWriter& json, const std::string& title, const v8::Value& value) {
+  const auto* number = std::get_if<double>(&value.value);
+  const auto* text = std::get_if<std::string>(&value.value);
+  switch (value.kind) {
+    case v8::ValueKind::kNull: return json.raw_field(title, "null");
+    case v8::ValueKind::kBoolean: return json.field(title, std::get<bool>(value.value));
+    case v8::ValueKind::kString: return json.field(title, *text);
+    case v8::ValueKind::kNumber:
+      if (std::isfinite(*number)) return json.raw_field(title, v8::number_text(*number));
+      return json.field(title, v8::number_text(*number));
+    default: break;
+  }
+  json.begin_object(title);
+  write_value(json, value);
+  json.end_object();
+}
+
 class InstancesBody : public ReportBody {
  public:
-  InstancesBody(v8::Instances instances, v8::Runtime& runtime, std::string type, uint64_t skip, bool verbose)
-      : instances_(std::move(instances)), runtime_(runtime), type_(std::move(type)), skip_(skip), verbose_(verbose) {}
+  InstancesBody(v8::Instances instances, v8::Runtime& runtime, Request request)
+      : instances_(std::move(instances)), runtime_(runtime), request_(std::move(request)) {}
 
   void write_text(Output& output) const override {
-    if (instances_.total == 0) {
-      output.print("No objects found with type name {}\n", escape_text(type_));
+    if (instances_.of_type == 0) {
+      output.print("No objects found with type name {}\n", escape_text(request_.type));
       return;
     }
     for (const v8::Instance& instance : instances_.rows) {
       if (!output.ok()) return;
-      uint64_t word = instance.address.value();
-      std::string line = verbose_ ? runtime_.describe_detailed(word) : runtime_.describe(word);
-      output.print("{}{}\n", address_prefix(line, word),
-                   escape_text(line, verbose_ ? LineBreaks::kKeep : LineBreaks::kEscape));
+      output.print("{}", shown(instance));
+      bool first = true;
+      for (const Column& column : request_.columns) {
+        auto value = runtime_.member(instance.address.value(), column.path, cells());
+        output.print("{}{}={}", first ? " " : ", ", escape_text(column.title), value ? cell_text(*value) : "(none)");
+        first = false;
+      }
+      output.append('\n');
     }
     bool none = instances_.rows.empty();
-    uint64_t shown_to = none ? 0 : skip_ + instances_.rows.size();
+    uint64_t shown_to = none ? 0 : request_.skip + instances_.rows.size();
     if (!none && shown_to < instances_.total) output.append("..........\n");
-    output.print("(Showing {} to {} of {} instances)\n", none ? 0 : skip_ + 1, shown_to, instances_.total);
+    output.print("(Showing {} to {} of {} instances{})\n", none ? 0 : request_.skip + 1, shown_to, instances_.total,
+                 request_.chosen ? fmt::format(", chosen of {}", instances_.of_type) : "");
   }
 
   void write_json(JsonWriter& json) const override {
-    json.field("type", type_);
+    json.field("type", request_.type);
     json.field("total", instances_.total);
-    json.field("skip", skip_);
+    if (request_.chosen) json.field("of_type", instances_.of_type);
+    json.field("skip", request_.skip);
     json.begin_rows("rows");
     for (const v8::Instance& instance : instances_.rows) {
       if (!json.ok()) return;
       json.begin_object();
       json.field("address", instance.address);
-      json.field("type", type_);
+      json.field("type", request_.type);
       json.field("size", instance.size);
       json.field("self_size", instance.self_size);
       json.field("isolate", instance.isolate);
-      if (verbose_) json.field("value", runtime_.describe_detailed(instance.address.value()));
+      if (request_.verbose) json.field("value", shown(instance));
+      if (!request_.columns.empty()) {
+        json.begin_object("values");
+        for (const Column& column : request_.columns) {
+          auto value = runtime_.member(instance.address.value(), column.path, cells());
+          if (value) write_cell(json, column.title, *value);
+        }
+        json.end_object();
+      }
       json.end_object();
     }
     json.end_array();
   }
 
  private:
-  /// "0xADDRESS:", unless the description has it already.
-  static std::string address_prefix(const std::string& line, uint64_t word) {
-    return line.starts_with("0x") ? "" : fmt::format("{:#x}:", word);
+  /// "0xADDRESS:<Object: Type>", with -v its members.
+  std::string shown(const v8::Instance& instance) const {
+    uint64_t word = instance.address.value();
+    auto value = runtime_.inspect(word, {}, request_.shown);
+    std::string line = value ? value_text(*value) : "<unknown>";
+    return escape_text(line.starts_with("0x") ? line : fmt::format("{:#x}:{}", word, line), LineBreaks::kKeep);
+  }
+  v8::InspectOptions cells() const {
+    v8::InspectOptions options = request_.shown;
+    options.depth = 0;
+    return options;
   }
 
   v8::Instances instances_;
   v8::Runtime& runtime_;
-  std::string type_;
-  uint64_t skip_;
-  bool verbose_;
+  Request request_;
 };
 
 class FindJsInstances : public Command {
@@ -74,29 +167,63 @@ class FindJsInstances : public Command {
   using Command::Command;
 
   Result<Report> run(Session& session, const Args& args) const override {
+    Request request{.type = args.word(0)};
+    v8::InstanceOptions options{.which = reachability_of(args), .limit = args.number("output-limit").value_or(0)};
+    auto condition = condition_of(args);
+    if (condition && !*condition) return std::move(*condition).error();
+    if (condition) options.select.where = &condition->value();
+    request.chosen = condition.has_value();
+    if (auto sort = args.value("sort")) {
+      bool descending = sort->starts_with('-');
+      auto path = v8::parse_path(descending ? sort->substr(1) : *sort);
+      if (!path) return std::move(path).error().with_context("--sort");
+      options.select.sort = std::move(*path);
+      options.select.descending = descending || args.has("descending");
+    }
+    if (auto print = args.value("print")) {
+      auto columns = parse_columns(*print);
+      if (!columns) return std::move(columns).error();
+      request.columns = std::move(*columns);
+    }
+    request.verbose = args.has("verbose") || args.has("detailed");
+    request.shown = inspect_options(args, request.verbose ? 1 : 0);
+
     auto runtime = session.v8();
     if (!runtime) return std::move(runtime).error();
-    const std::string& type = args.word(0);
-    v8::InstanceOptions options{.which = reachability_of(args), .limit = args.number("output-limit").value_or(0)};
-    std::string request = fmt::format("{} {} {}", to_string(options.which), options.limit, type);
+    std::string line =
+        fmt::format("{} {} {} {} {} {}", to_string(options.which), options.limit, request.type,
+                    args.value("where").value_or(""), args.value("sort").value_or(""), args.has("descending"));
     // JSON is for scripts: there the same line gives the same answer, --skip turns the pages.
     bool turns_pages = options.limit > 0 && !args.json() && !args.has("skip");
-    if (turns_pages && session.paging().request == request) options.skip = session.paging().next;
+    if (turns_pages && session.paging().request == line) options.skip = session.paging().next;
     if (auto skip = args.number("skip")) options.skip = *skip;
 
-    auto instances = (*runtime)->instances(type, options);
+    auto instances = (*runtime)->instances(request.type, options);
     if (!instances) return std::move(instances).error();
     uint64_t shown_to = options.skip + instances->rows.size();
-    if (turns_pages) session.paging() = {request, shown_to < instances->total ? shown_to : 0};
+    if (turns_pages) session.paging() = {line, shown_to < instances->total ? shown_to : 0};
 
     Report report;
-    if (instances->total == 0) explain_none(**runtime, type, options.which, report);
-    report.body = std::make_unique<InstancesBody>(std::move(instances).value(), **runtime, type, options.skip,
-                                                  args.has("verbose") || args.has("detailed"));
+    if (instances->of_type == 0) explain_none(**runtime, request.type, options.which, report);
+    if (instances->computed > 0) {
+      report.incomplete = true;
+      report.warn(fmt::format("{} times a getter would have had to run to know a member; it counts as unknown.",
+                              instances->computed));
+    }
+    request.skip = options.skip;
+    report.body = std::make_unique<InstancesBody>(std::move(instances).value(), **runtime, std::move(request));
     return report;
   }
 
  private:
+  static std::optional<Result<v8::Condition>> condition_of(const Args& args) {
+    auto text = args.value("where");
+    if (!text) return std::nullopt;
+    auto condition = v8::parse_condition(*text);
+    if (!condition) return std::move(condition).error().with_context("--where");
+    return condition;
+  }
+
   /// Nothing found is an answer, but mostly not the wanted one: say what may have been meant.
   static void explain_none(v8::Runtime& runtime, const std::string& type, v8::Reachability which, Report& report) {
     report.incomplete = true;
@@ -115,24 +242,9 @@ class FindJsInstances : public Command {
   }
 };
 
-}  // namespace
-
-std::unique_ptr<const Command> make_v8_findjsinstances() {
+std::vector<OptionSpec> options_of_command() {
   using Kind = OptionSpec::Kind;
-  CommandSpec spec{
-      .name = {"v8", "findjsinstances"},
-      .summary = "instances of a type, by address",
-      .description =
-          "One value in each line, in the order of addresses. With -n the same command again shows the next page, and "
-          "after the last page the first one. TYPE is a name that `v8 findjsobjects` prints; names with blanks need no "
-          "quotes, names with parentheses do in a shell.",
-      .positionals = {{.name = "TYPE", .help = "constructor name, or (String), (Array), ...", .joins_rest = true}},
-      .examples = {{"v8 findjsinstances -n 10 Session", "the first ten sessions; again for the next ten"},
-                   {"v8 findjsinstances -v Session", "with their properties and elements"}},
-      .aliases = {"findjsinstances"},
-      .repeats = true,
-  };
-  spec.options = {
+  std::vector<OptionSpec> options = {
       {.short_name = 'v', .long_name = "verbose", .help = "with properties and elements"},
       {.short_name = 'd', .long_name = "detailed", .help = "the same as -v"},
       {.short_name = 'n',
@@ -142,8 +254,54 @@ std::unique_ptr<const Command> make_v8_findjsinstances() {
        .default_value = "0",
        .help = "instances on one page, 0 for all"},
       {.long_name = "skip", .kind = Kind::kNumber, .value_name = "N", .help = "pass over the first N instances"},
+      {.long_name = "where",
+       .kind = Kind::kText,
+       .value_name = "CONDITION",
+       .help = "only instances that fulfil it, such as 'state == \"pending\" && retries > 3'"},
+      {.long_name = "print",
+       .kind = Kind::kText,
+       .value_name = "MEMBERS",
+       .help = "with the values of these members, such as id,user.name"},
+      {.long_name = "sort",
+       .kind = Kind::kText,
+       .value_name = "MEMBER",
+       .help = "by the value of a member, numbers before strings; -MEMBER: the largest first"},
+      {.long_name = "descending", .help = "with --sort: the largest first"},
   };
-  for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
+  for (auto& option : length_options()) options.push_back(std::move(option));
+  for (auto& option : detail_options()) options.push_back(std::move(option));
+  for (auto& option : reachability_options()) options.push_back(std::move(option));
+  return options;
+}
+
+}  // namespace
+
+std::unique_ptr<const Command> make_v8_findjsinstances() {
+  CommandSpec spec{
+      .name = {"v8", "findjsinstances"},
+      .summary = "instances of a type, by address or by a condition",
+      .description =
+          "One value in each line, in the order of addresses. With -n the same command again shows the next page, and "
+          "after the last page the first one. TYPE is a name that `v8 findjsobjects` prints; names with blanks need no "
+          "quotes, names with parentheses do in a shell.\n\n"
+          "CONDITION compares members (a.b[3].c, [\"any name\"], this) with numbers, texts in quotes, true, false, "
+          "null, "
+          "undefined or other members: == != < <= > >=; =~ /regex/ or /regex/i; \"name\" in a.b for existence; a "
+          "member "
+          "alone is true as in JavaScript; && || ! and parentheses. Values of different kinds are never equal and "
+          "never "
+          "ordered; a member that is not there is undefined. Only own members count, keys of Maps among them; getters "
+          "are not run.",
+      .positionals = {{.name = "TYPE", .help = "constructor name, or (String), (Array), ...", .joins_rest = true}},
+      .examples = {{"v8 findjsinstances -n 10 Session", "the first ten sessions; again for the next ten"},
+                   {"v8 findjsinstances -v Session", "with their properties and elements"},
+                   {"v8 findjsinstances --where 'retries > 3 && user.name =~ /^a/' --print id,user.name Task",
+                    "those that were tried often, with two members"},
+                   {"v8 findjsinstances --sort -bytes -n 5 Upload", "the five largest"}},
+      .aliases = {"findjsinstances"},
+      .repeats = true,
+  };
+  spec.options = options_of_command();
   return std::make_unique<FindJsInstances>(std::move(spec));
 }
 

@@ -1,12 +1,13 @@
 // `v8 inspect EXPR` and `v8 print EXPR`: one value, with or without its members.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
-#include <limits>
 
 #include "commands/args.h"
 #include "commands/command.h"
 #include "commands/expression.h"
+#include "commands/inspect_options.h"
 #include "commands/member_path.h"
 #include "commands/registry.h"
 #include "commands/session.h"
@@ -16,10 +17,6 @@
 
 namespace inquest::commands {
 namespace {
-
-constexpr uint64_t kJsonElements = 10000;
-constexpr uint64_t kJsonText = 100000;
-constexpr uint64_t kLlnodeLength = 16;
 
 class ValueBody : public ReportBody {
  public:
@@ -98,17 +95,9 @@ class InspectValue : public Command {
 
  private:
   v8::InspectOptions options_of(const Args& args) const {
-    v8::InspectOptions options;
-    options.depth = with_members_ ? 1 : 0;
-    if (auto depth = args.number("depth")) options.depth = static_cast<uint32_t>(std::min<uint64_t>(*depth, 1000));
-    uint64_t length = args.number("length").value_or(kLlnodeLength);
-    bool chosen = args.number("length").has_value();
-    options.max_elements = args.json() && !chosen ? kJsonElements : length;
-    options.max_text = args.json() && !chosen ? kJsonText : length;
-    if (args.has("full-string")) options.max_text = std::numeric_limits<uint32_t>::max();
-    options.map = args.has("print-map");
-    options.source = args.has("print-source");
-    return options;
+    uint32_t depth = with_members_ ? 1 : 0;
+    if (auto given = args.number("depth")) depth = static_cast<uint32_t>(std::min<uint64_t>(*given, 1000));
+    return inspect_options(args, depth);
   }
 
   static Result<Report> dump(v8::Runtime& runtime, const v8::Value& value, const std::string& file) {
@@ -132,22 +121,16 @@ class InspectValue : public Command {
 
 std::vector<OptionSpec> value_options() {
   using Kind = OptionSpec::Kind;
-  return {
-      {.short_name = 'F', .long_name = "full-string", .help = "strings to their end"},
-      {.short_name = 'l',
-       .long_name = "length",
-       .kind = Kind::kNumber,
-       .value_name = "N",
-       .help = "characters of a string and elements of an array, else 16 (JSON: 100,000 and 10,000)"},
-      {.long_name = "path",
-       .kind = Kind::kText,
-       .value_name = "PATH",
-       .help = "what a.b[3].c leads to; keys of a Map and internal names count as members"},
-      {.long_name = "dump",
-       .kind = Kind::kFile,
-       .value_name = "FILE",
-       .help = "write the bytes of a string or buffer to FILE"},
-  };
+  std::vector<OptionSpec> options = length_options();
+  options.push_back({.long_name = "path",
+                     .kind = Kind::kText,
+                     .value_name = "PATH",
+                     .help = "what a.b[3].c leads to; keys of a Map and internal names count as members"});
+  options.push_back({.long_name = "dump",
+                     .kind = Kind::kFile,
+                     .value_name = "FILE",
+                     .help = "write the bytes of a string or buffer to FILE"});
+  return options;
 }
 
 }  // namespace
@@ -174,9 +157,8 @@ std::unique_ptr<const Command> make_v8_inspect() {
        .value_name = "N",
        .default_value = "1",
        .help = "levels of members"},
-      {.short_name = 'm', .long_name = "print-map", .help = "with the address of the hidden class"},
-      {.short_name = 's', .long_name = "print-source", .help = "with the source text of functions"},
   };
+  for (OptionSpec& option : detail_options()) spec.options.push_back(std::move(option));
   for (OptionSpec& option : value_options()) spec.options.push_back(std::move(option));
   return std::make_unique<InspectValue>(std::move(spec), true);
 }

@@ -95,7 +95,8 @@ class V8Whatis : public Command {
     v8::Runtime* runtime = opened ? *opened : nullptr;
     const MemoryReader& memory = session.target().memory();
     auto expression = parse_expression(args.word(0), [&](uint64_t value) {
-      return runtime != nullptr && is_object(*runtime, value) ? true : memory.region_of(Address(value)) != nullptr;
+      bool in_heap = runtime != nullptr && runtime->locate(Address(value)).has_value();
+      return in_heap || memory.region_of(Address(value)) != nullptr;
     });
     if (!expression) return std::move(expression).error();
     Address address(expression->value);

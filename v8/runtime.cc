@@ -19,6 +19,7 @@
 #include "v8/heap/object_index.h"
 #include "v8/inspect/inspector.h"
 #include "v8/objects/describe.h"
+#include "v8/select/member_reader.h"
 
 namespace inquest::v8 {
 namespace {
@@ -65,6 +66,10 @@ class RuntimeImpl : public Runtime {
     if (auto failed = prepare(options.which)) return *failed;
     std::vector<Instance> all = find_instances(*heap_, type, options.which);
     Instances result;
+    result.of_type = all.size();
+    uint64_t computed = members().computed();
+    select_instances(members(), options.select, all);
+    result.computed = members().computed() - computed;
     result.total = all.size();
     uint64_t from = std::min<uint64_t>(options.skip, all.size());
     uint64_t to = options.limit == 0 ? all.size() : std::min<uint64_t>(all.size(), from + options.limit);
@@ -73,7 +78,9 @@ class RuntimeImpl : public Runtime {
   }
 
   std::string describe(uint64_t word) override { return describer().brief(word); }
-  std::string describe_detailed(uint64_t word) override { return describer().detailed(word); }
+  std::optional<Value> member(uint64_t word, const MemberPath& path, const InspectOptions& options) override {
+    return members().value(word, path, options);
+  }
 
   Result<Value> inspect(uint64_t word, std::span<const std::string> path, const InspectOptions& options) override {
     return inspector().inspect(word, path, options);
@@ -201,6 +208,11 @@ class RuntimeImpl : public Runtime {
     return *inspector_;
   }
 
+  MemberReader& members() {
+    if (!members_) members_ = std::make_unique<MemberReader>(*heap_, inspector());
+    return *members_;
+  }
+
   Describer& describer() {
     if (!describer_) describer_ = std::make_unique<Describer>(*heap_);
     return *describer_;
@@ -216,6 +228,7 @@ class RuntimeImpl : public Runtime {
   std::vector<uint64_t> roots_;  ///< once live objects are marked
   std::unique_ptr<Describer> describer_;
   std::unique_ptr<Inspector> inspector_;
+  std::unique_ptr<MemberReader> members_;
   std::unique_ptr<FrameReader> frame_reader_;
   std::unique_ptr<HeapSearch> search_;
   bool indexed_ = false;

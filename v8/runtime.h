@@ -23,6 +23,7 @@
 #include "v8/inspect/heap_place.h"
 #include "v8/inspect/value.h"
 #include "v8/reachability.h"
+#include "v8/select/selection.h"
 
 namespace inquest::v8 {
 
@@ -95,13 +96,16 @@ struct Instance {
 
 struct InstanceOptions {
   Reachability which = Reachability::kLive;
-  uint64_t skip = 0;   ///< instances to pass over, by address
-  uint64_t limit = 0;  ///< 0: all
+  uint64_t skip = 0;      ///< instances to pass over, by address
+  uint64_t limit = 0;     ///< 0: all
+  Selection select = {};  ///< which of them, and in which order
 };
 
 struct Instances {
-  std::vector<Instance> rows;  ///< by address
-  uint64_t total = 0;          ///< of this type, whatever the page
+  std::vector<Instance> rows;  ///< by address, unless another order was asked for
+  uint64_t total = 0;          ///< that were chosen, whatever the page
+  uint64_t of_type = 0;        ///< of this type, chosen or not
+  uint64_t computed = 0;       ///< how often only a getter could have told a member
 };
 
 /// Called now and then from long work with what is done of what; returns false to stop it.
@@ -127,8 +131,9 @@ class Runtime {
   virtual Result<Instances> instances(std::string_view type, const InstanceOptions& options) = 0;
   /// One line for a tagged word in llnode's style: "<Object: Session>", "<String: \"abc\">", "<Smi: 1>".
   virtual std::string describe(uint64_t word) = 0;
-  /// Several lines: properties and elements, one level deep, in llnode's style.
-  virtual std::string describe_detailed(uint64_t word) = 0;
+  /// What `path` leads to from an object, for many objects alike: own members, found once per hidden class. Nothing
+  /// when there is no such member.
+  virtual std::optional<Value> member(uint64_t word, const MemberPath& path, const InspectOptions& options) = 0;
 
   /// The tree of a tagged word, or of what `path` leads to from there.
   virtual Result<Value> inspect(uint64_t word, std::span<const std::string> path, const InspectOptions& options) = 0;

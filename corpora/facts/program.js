@@ -94,13 +94,13 @@ const duplicates = [];
 function copies(part, times, count, encoding) {
   const bytes = Buffer.from(part.repeat(times), encoding);
   for (let i = 0; i < count; i++) kept.push(bytes.toString(encoding));
-  duplicates.push({part, times, count, two_byte: encoding !== 'latin1'});
+  duplicates.push({part, times, count});
 }
 copies('dup<one>', 5, 40, 'latin1');
 copies('dup<two>', 50, 30, 'latin1');
 copies('dup<three>', 3000, 4, 'latin1');
 copies('d\u00fcp<\u2603>', 7, 25, 'utf16le');
-copies('dup<wide>', 6, 11, 'utf16le');   // two bytes for each character, of which one would do
+copies('dup<wide>', 6, 11, 'utf16le');   // of two bytes for each character, where one does
 const LONGEST = 3000000;
 kept.push(Buffer.alloc(LONGEST, 'L').toString('latin1'));
 

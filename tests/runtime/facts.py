@@ -1,9 +1,11 @@
-"""Checks of `v8 whatis` on the core of corpora/facts: against /proc/self/maps of the dying process, the symbol tables of
-its files, and the words of the core itself."""
+"""Checks on the core of corpora/facts: `v8 whatis` against /proc/self/maps of the dying process, the symbol tables of its
+files and the words of the core itself; `v8 findjsinstances --where`, --sort and --print
+against what the program computed and printed."""
 import json
 import pathlib
 import struct
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 
 from census import Inquest
@@ -183,7 +185,58 @@ def check_whatis(inquest: Inquest, truth: dict) -> list[str]:
             + check_objects(inquest, truth, Core(inquest.core)))
 
 
-CHECKS = [check_whatis]
+def check_where(inquest: Inquest, truth: dict) -> list[str]:
+    """The same conditions in JavaScript and here choose the same tasks."""
+    failures = []
+    every = "v8 findjsinstances --print id --where"
+    answers = ask(inquest, [f"{every} {shell_quoted(entry['text'])} Task" for entry in truth["where"]])
+    for entry, answer in zip(truth["where"], answers):
+        ids = [row["values"]["id"] for row in answer["rows"]]
+        if (len(ids), sum(ids)) != (entry["count"], entry["sum"]) or answer["total"] != entry["count"]:
+            failures.append(f"--where {entry['text']}: {len(ids)} tasks, ids sum up to {sum(ids)}; "
+                            f"in the program {entry['count']}, {entry['sum']}")
+        if answer["of_type"] != truth["counts"]["Task"]:
+            failures.append(f"--where {entry['text']}: chosen of {answer['of_type']}, there were {truth['counts']['Task']}")
+    holding = [entry for entry in truth["where"] if 0 < entry["count"] < truth["counts"]["Task"]]
+    return failures if len(holding) > 20 else [*failures, "the conditions tell too little"]
+
+
+def shell_quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def check_order(inquest: Inquest, truth: dict) -> list[str]:
+    failures = []
+    for entry in truth["sorted"]:
+        words = ["--sort", entry["path"], *(["--descending"] if entry.get("descending") else [])]
+        rows = inquest.json("v8", "findjsinstances", *words, "--print", f"id,{entry['path']}", "Task")["rows"]
+        wanted = set(entry["ids"])
+        keys = [row["values"][entry["path"]] for row in rows]
+        if keys != sorted(keys, reverse=bool(entry.get("descending"))):
+            failures.append(f"{words}: not in order: {keys[:20]}")
+        # Equal ones may stand in another order than in the program: all with a smaller key than the last must be there.
+        first = rows[:len(entry["ids"])]
+        inner = {row["values"]["id"] for row in first if row["values"][entry["path"]] != keys[len(first) - 1]}
+        if not inner <= wanted:
+            failures.append(f"{words}: {sorted(inner - wanted)} come too early")
+        page = inquest.json("v8", "findjsinstances", *words, "-n", "7", "--skip", "5", "Task")
+        if [row["address"] for row in page["rows"]] != [row["address"] for row in rows[5:12]]:
+            failures.append(f"{words}: --skip 5 -n 7 is not a part of the whole")
+    printed = truth["printed"]
+    paths = printed["paths"].split(",")
+    rows = inquest.json("v8", "findjsinstances", "--sort", "id", "-n", str(len(printed["rows"])), "--print", printed["paths"],
+                        "Task")["rows"]
+    found = [[row["values"].get(path) for path in paths] for row in rows]
+    if found != printed["rows"]:
+        wrong = next((pair for pair in zip(found, printed["rows"]) if pair[0] != pair[1]), (len(found), len(printed["rows"])))
+        failures.append(f"--print: {wrong[0]}, the program had {wrong[1]}")
+    text = inquest.run("v8", "findjsinstances", "--sort", "-id", "-n", "1", "--print", "id,title,missing", "Task")
+    if f":<Object: Task> id={truth['counts']['Task'] - 1}, title=\"na\u00efve \u2603 19\", missing=(none)" not in text:
+        failures.append(f"--print as text: {text}")
+    return failures
+
+
+CHECKS = [check_whatis, check_where, check_order]
 
 
 def check(inquest: Inquest, truth: dict) -> list[str]:

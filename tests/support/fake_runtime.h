@@ -32,6 +32,9 @@ struct FakeHeap {
   v8::SourceLines source;
   v8::SourceRequest source_request;          ///< the last that was asked for
   std::map<uint64_t, v8::HeapPlace> places;  ///< by address
+  bool has_condition = false;  ///< of the last request for instances
+  std::optional<v8::MemberPath> sort;
+  bool descending = false;
 
   std::map<uint64_t, v8::References> references;  ///< by the word asked for; 0 for names, strings and numbers
 
@@ -76,6 +79,9 @@ class FakeRuntime : public v8::Runtime {
   /// Instances of a row lie 0x20 bytes apart from its sample on.
   Result<v8::Instances> instances(std::string_view type, const v8::InstanceOptions& options) override {
     v8::Instances found;
+    heap_->has_condition = options.select.where != nullptr;
+    heap_->sort = options.select.sort;
+    heap_->descending = options.select.descending;
     for (const v8::CensusRow& row : rows(options.which)) {
       if (row.type != type) continue;
       for (uint64_t i = 0; i < row.count; ++i) {
@@ -84,15 +90,23 @@ class FakeRuntime : public v8::Runtime {
         found.rows.push_back({row.sample + i * 0x20, row.isolate, row.size / row.count, row.self_size / row.count});
       }
     }
+    found.of_type = found.total;
     return found;
   }
 
   /// No frame is V8's.
-  Result<v8::Value> inspect(uint64_t word, std::span<const std::string> path, const v8::InspectOptions&) override {
+  Result<v8::Value> inspect(uint64_t word, std::span<const std::string> path,
+                            const v8::InspectOptions& options) override {
     v8::Value value;
     value.address = Address(word);
     value.kind = v8::ValueKind::kObject;
     value.type = path.empty() ? "Session" : path.back();
+    if (options.depth == 0) return value;
+    v8::NamedValue member;
+    member.name = "name";
+    member.value.kind = v8::ValueKind::kNumber;
+    member.value.value = 1.0;
+    value.properties.push_back(std::move(member));
     return value;
   }
   std::optional<std::string> bytes(uint64_t) override { return "bytes"; }
@@ -127,8 +141,13 @@ class FakeRuntime : public v8::Runtime {
   }
 
   std::string describe(uint64_t word) override { return fmt::format("<Object: at {:x}>", word); }
-  std::string describe_detailed(uint64_t word) override {
-    return fmt::format("<Object: at {:x} properties {{\n    .name=<Smi: 1>}}>", word);
+  std::optional<v8::Value> member(uint64_t word, const v8::MemberPath& path, const v8::InspectOptions&) override {
+    v8::Value value;
+    if (path.empty() || path.back() == "missing") return std::nullopt;
+    value.kind = path.back() == "text" ? v8::ValueKind::kString : v8::ValueKind::kNumber;
+    value.value = static_cast<double>(word);
+    if (path.back() == "text") value.value = "of " + path.front();
+    return value;
   }
   void set_progress(v8::Progress progress) override { progress_ = std::move(progress); }
 

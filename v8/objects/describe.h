@@ -13,16 +13,10 @@ class Describer {
   explicit Describer(const Heap& heap);
   /// One line.
   std::string brief(uint64_t word);
-  /// With properties and elements, one level deep.
-  std::string detailed(uint64_t word);
 
  private:
-  std::string object(uint64_t word, const MapInfo& map, bool with_members);
-  std::string members(uint64_t word, const MapInfo& map);
-  std::string elements(uint64_t word, const MapInfo& map);
+  std::string object(uint64_t word, const MapInfo& map);
   const ConstructorNames& names_for(uint64_t word);
-  std::string reference(uint64_t word);
-  std::string property_value(const ObjectReader::Property& property);
 
   const Heap& heap_;
   MapCache maps_;

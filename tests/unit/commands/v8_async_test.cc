@@ -168,7 +168,7 @@ TEST_F(FunctionsTest, RowsAndFilter) {
   EXPECT_EQ(cores.heap().function_filter.name, "ho");
   EXPECT_EQ(cores.heap().function_filter.script, "a.js");
   EXPECT_EQ(cores.heap().function_filter.at, Address(0x4001));
-  EXPECT_EQ(cores.run("v8 functions hot").outcome.status, kExitUsage);
+  EXPECT_EQ(cores.run("v8 functions what").outcome.status, kExitUsage);
   cores.heap().functions.clear();
   EXPECT_EQ(cores.run("v8 functions").outcome.status, kExitIncomplete);
 }
