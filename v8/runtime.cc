@@ -20,6 +20,7 @@
 #include "v8/inspect/inspector.h"
 #include "v8/objects/describe.h"
 #include "v8/select/member_reader.h"
+#include "v8/strings/string_census.h"
 
 namespace inquest::v8 {
 namespace {
@@ -113,6 +114,13 @@ class RuntimeImpl : public Runtime {
     if (auto failed = prepare(which)) return *failed;
     auto progress = walk_progress("looking for errors");
     ErrorReport report = survey_errors(*heap_, which, [&] { return progress(0, 1); });
+    if (cancelled_) return stopped();
+    return report;
+  }
+  Result<StringReport> strings(const StringOptions& options, Reachability which) override {
+    if (auto failed = prepare(which)) return *failed;
+    auto progress = walk_progress("comparing strings");
+    StringReport report = survey_strings(*heap_, options, which, [&] { return progress(0, 1); });
     if (cancelled_) return stopped();
     return report;
   }

@@ -24,6 +24,7 @@
 #include "v8/inspect/value.h"
 #include "v8/reachability.h"
 #include "v8/select/selection.h"
+#include "v8/strings/string_report.h"
 
 namespace inquest::v8 {
 
@@ -161,6 +162,8 @@ class Runtime {
 
   /// Error objects with the stacks they captured. Walks the whole heap.
   virtual Result<ErrorReport> errors(Reachability which) = 0;
+  /// Strings by text. Walks the whole heap.
+  virtual Result<StringReport> strings(const StringOptions& options, Reachability which) = 0;
   /// Functions by file and place. Walks the whole heap.
   virtual Result<std::vector<FunctionInfo>> functions(const FunctionFilter& filter, Reachability which) = 0;
   /// Lines of a script. Walks the heap only for scripts that are given by name.

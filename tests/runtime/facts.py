@@ -1,6 +1,6 @@
 """Checks on the core of corpora/facts: `v8 whatis` against /proc/self/maps of the dying process, the symbol tables of its
 files and the words of the core itself; `v8 findjsinstances --where`, --sort and --print
-against what the program computed and printed."""
+and `v8 strings` against what the program computed and printed."""
 import json
 import pathlib
 import struct
@@ -236,7 +236,32 @@ def check_order(inquest: Inquest, truth: dict) -> list[str]:
     return failures
 
 
-CHECKS = [check_whatis, check_where, check_order]
+def check_strings(inquest: Inquest, truth: dict) -> list[str]:
+    failures = []
+    rows = inquest.json("v8", "strings", "--top", "0", "-F")["rows"]
+    for entry in truth["duplicates"]:
+        text = entry["part"] * entry["times"]
+        found = [row for row in rows if row["text"] == text]
+        unit = 2 if any(ord(letter) > 255 for letter in text) else 1
+        size = (16 + unit * len(text) + 7) // 8 * 8
+        expected = (entry["count"], len(text), size * entry["count"], size * (entry["count"] - 1))
+        got = [tuple(row[key] for key in ("count", "length", "size", "wasted")) for row in found]
+        if got != [expected]:
+            failures.append(f"{entry['part']} x {entry['times']}: {got}, the program has {expected}")
+    if [row["wasted"] for row in rows] != sorted((row["wasted"] for row in rows), reverse=True):
+        failures.append("rows are not in the order of wasted bytes")
+    longest = inquest.json("v8", "strings", "--longest", "--top", "1")["rows"][0]
+    if (longest["length"], longest["text"][:3], longest["count"]) != (truth["longest"], "LLL", 1):
+        failures.append(f"the longest string has {longest['length']} characters, the program's {truth['longest']}")
+    matching = inquest.json("v8", "strings", "--regex", r"^(dup<\w+>){5,}$", "--top", "0", "-F")["rows"]
+    expected = Counter({entry["part"] * entry["times"]: entry["count"] for entry in truth["duplicates"]
+                        if entry["part"].startswith("dup<")})
+    if Counter({row["text"]: row["count"] for row in matching}) != expected:
+        failures.append(f"--regex finds {[(row['text'][:20], row['count']) for row in matching]}")
+    return failures
+
+
+CHECKS = [check_whatis, check_where, check_order, check_strings]
 
 
 def check(inquest: Inquest, truth: dict) -> list[str]:

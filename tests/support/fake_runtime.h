@@ -32,6 +32,8 @@ struct FakeHeap {
   v8::SourceLines source;
   v8::SourceRequest source_request;          ///< the last that was asked for
   std::map<uint64_t, v8::HeapPlace> places;  ///< by address
+  v8::StringReport strings;
+  v8::StringOptions string_options;  ///< the last that were asked for
   bool has_condition = false;  ///< of the last request for instances
   std::optional<v8::MemberPath> sort;
   bool descending = false;
@@ -124,6 +126,10 @@ class FakeRuntime : public v8::Runtime {
   }
   std::vector<v8::AsyncFrame> running_async_tail(uint32_t) override { return {}; }
   Result<v8::ErrorReport> errors(v8::Reachability) override { return heap_->errors; }
+  Result<v8::StringReport> strings(const v8::StringOptions& options, v8::Reachability) override {
+    heap_->string_options = options;
+    return heap_->strings;
+  }
   Result<std::vector<v8::FunctionInfo>> functions(const v8::FunctionFilter& filter, v8::Reachability) override {
     heap_->function_filter = filter;
     return heap_->functions;
