@@ -20,6 +20,7 @@ Registry::Registry() {
   commands_.push_back(make_v8_print());
   commands_.push_back(make_v8_whatis());
   commands_.push_back(make_v8_strings());
+  commands_.push_back(make_v8_nodeinfo());
   commands_.push_back(make_v8_diff());
   commands_.push_back(make_v8_bt());
   commands_.push_back(make_v8_async());

@@ -55,6 +55,7 @@ std::unique_ptr<const Command> make_v8_inspect();
 std::unique_ptr<const Command> make_v8_print();
 std::unique_ptr<const Command> make_v8_whatis();
 std::unique_ptr<const Command> make_v8_strings();
+std::unique_ptr<const Command> make_v8_nodeinfo();
 std::unique_ptr<const Command> make_v8_async();
 std::unique_ptr<const Command> make_v8_errors();
 std::unique_ptr<const Command> make_v8_source();

@@ -18,6 +18,7 @@
 #include "v8/heap/liveness.h"
 #include "v8/heap/object_index.h"
 #include "v8/inspect/inspector.h"
+#include "v8/node/node_reader.h"
 #include "v8/objects/describe.h"
 #include "v8/select/member_reader.h"
 #include "v8/strings/string_census.h"
@@ -123,6 +124,14 @@ class RuntimeImpl : public Runtime {
     StringReport report = survey_strings(*heap_, options, which, [&] { return progress(0, 1); });
     if (cancelled_) return stopped();
     return report;
+  }
+  NodeState node_state() override { return read_node_state(*heap_); }
+  Result<std::vector<ScriptInfo>> scripts(Reachability which) override {
+    if (auto failed = prepare(which)) return *failed;
+    auto progress = walk_progress("looking for scripts");
+    std::vector<ScriptInfo> found = list_scripts(*heap_, which, [&] { return progress(0, 1); });
+    if (cancelled_) return stopped();
+    return found;
   }
   Result<std::vector<FunctionInfo>> functions(const FunctionFilter& filter, Reachability which) override {
     if (auto failed = prepare(which)) return *failed;

@@ -22,6 +22,7 @@
 #include "v8/graph/reference_report.h"
 #include "v8/inspect/heap_place.h"
 #include "v8/inspect/value.h"
+#include "v8/node/node_state.h"
 #include "v8/reachability.h"
 #include "v8/select/selection.h"
 #include "v8/strings/string_report.h"
@@ -164,6 +165,10 @@ class Runtime {
   virtual Result<ErrorReport> errors(Reachability which) = 0;
   /// Strings by text. Walks the whole heap.
   virtual Result<StringReport> strings(const StringOptions& options, Reachability which) = 0;
+  /// What Node.js keeps outside of the heap. Walks nothing.
+  virtual NodeState node_state() = 0;
+  /// Every script with the length of its source. Walks the whole heap.
+  virtual Result<std::vector<ScriptInfo>> scripts(Reachability which) = 0;
   /// Functions by file and place. Walks the whole heap.
   virtual Result<std::vector<FunctionInfo>> functions(const FunctionFilter& filter, Reachability which) = 0;
   /// Lines of a script. Walks the heap only for scripts that are given by name.

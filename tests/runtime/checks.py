@@ -213,7 +213,7 @@ def check_plugin(context: Context, case: str) -> list[str]:
     failures = []
     for command in ("v8 findjsobjects", "v8 findjsobjects --json", "v8 findjsobjects -d", "v8 info", "v8 info --json",
                     "v8 findjsinstances -n 5 Session", "v8 bt", "v8 bt -v", "v8 bt --all --json", "v8 async --json", "v8 errors",
-                    "v8 source list", "v8 whatis 0", "v8 strings --json",
+                    "v8 source list", "v8 whatis 0", "v8 nodeinfo", "v8 strings --json",
                     "v8 findjsinstances -n 3 --print id --sort -id Session"):
         expected = context.open(directory).run(*command.split())
         lldb = ["lldb-19", "-b", "-o", f"plugin load {context.plugin}", "-o", f"target create --core {directory / 'core'}",

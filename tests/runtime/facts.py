@@ -1,6 +1,6 @@
 """Checks on the core of corpora/facts: `v8 whatis` against /proc/self/maps of the dying process, the symbol tables of its
-files and the words of the core itself; `v8 findjsinstances --where`, --sort and --print
-and `v8 strings` against what the program computed and printed."""
+files and the words of the core itself; `v8 findjsinstances --where`, --sort and --print, `v8 strings` and `v8 nodeinfo`
+against what the program computed and printed."""
 import json
 import pathlib
 import struct
@@ -261,7 +261,97 @@ def check_strings(inquest: Inquest, truth: dict) -> list[str]:
     return failures
 
 
-CHECKS = [check_whatis, check_where, check_order, check_strings]
+def check_nodeinfo(inquest: Inquest, truth: dict) -> list[str]:
+    failures, known = [], truth["process"]
+    info = inquest.json("v8", "nodeinfo", "--env")
+    expected = {"pid": known["pid"], "platform": known["platform"], "arch": known["arch"], "version": known["version"],
+                "versions": known["versions"], "exec_path": known["execPath"], "argv": known["argv"],
+                "exec_argv": known["execArgv"], "cwd": known["cwd"],
+                "release": {key: value for key, value in known["release"].items() if isinstance(value, str)}}
+    failures += [f"nodeinfo: {key} is {json.dumps(info.get(key))[:200]}, the program had {json.dumps(value)[:200]}"
+                 for key, value in expected.items() if info.get(key) != value]
+    # Symbols of variables may be stripped, and the kernel's command line then stands for the title.
+    if not (info.get("title", "").startswith(known["title"])):
+        failures.append(f"nodeinfo: the title is {info.get('title')!r}, the program had {known['title']!r}")
+    if "uptime_s" in info and not known["uptime"] - 1 < info["uptime_s"] <= known["uptime"] + 0.01:
+        failures.append(f"nodeinfo: uptime {info['uptime_s']}, the program had {known['uptime']}")
+    environment = {variable["name"]: variable["value"] for variable in info["environment"]}
+    if environment != known["env"]:
+        failures.append(f"nodeinfo: the environment differs in {sorted(environment.items() ^ known['env'].items())[:3]}")
+    limits = info["heap_limits"][0] if info["heap_limits"] else {}
+    if not known["heap"]["heap_size_limit"] - limits.get("heap_size_limit", 0) in range(-(1 << 16), 1 << 20):
+        failures.append(f"nodeinfo: limits {limits}, the program had {known['heap']['heap_size_limit']}")
+    modules = {module["path"]: module for module in info["modules"]}
+    for module in known["modules"]:
+        if modules.get(module["name"], {}).get("kind") != "commonjs" or modules[module["name"]].get("size", 0) not in range(
+                module["size"], module["size"] + 128):  # the source as V8 keeps it, header included
+            failures.append(f"nodeinfo: {module}: {modules.get(module['name'])}")
+    text = inquest.run("v8", "nodeinfo")
+    for line in (f"Information for process id {known['pid']} (process=0x", f"    v8 = {known['versions']['v8']}\n",
+                 f"Platform = linux, Architecture = x64, Node Version = {known['version']}\n",
+                 "Component versions (process.versions=0x", "Release Info (process.release=0x", "    [2] = 'first argument'\n",
+                 f"Executable Path = {known['execPath']}\n", "Node.js Command line arguments (process.execArgv=0x"):
+        if line not in text:
+            failures.append(f"nodeinfo: llnode's line is not there: {line}")
+    secret = max(known["env"].values(), key=len)
+    if len(secret) > 8 and secret not in (known["cwd"], known["execPath"]) and secret in text.split("Environment (")[1]:
+        failures.append("nodeinfo: values of the environment are shown without --env")
+    return failures + (check_report(inquest, truth) if truth.get("report") else [])
+
+
+def check_report(inquest: Inquest, truth: dict) -> list[str]:
+    """Against the report that the process itself made a moment before."""
+    failures, own = [], truth["report"]
+    report = json.loads(inquest.run("v8", "nodeinfo", "--report", "--env"))
+    header, own_header = report["header"], own["header"]
+    for key in ("reportVersion", "processId", "threadId", "cwd", "commandLine", "nodejsVersion", "wordSize", "arch", "platform",
+                "componentVersions", "release", "osName", "osMachine"):
+        if header.get(key) != own_header[key]:
+            failures.append(f"report: header.{key} is {header.get(key)}, the process says {own_header[key]}")
+    if not isinstance(header["dumpEventTimeStamp"], str) or len(header["dumpEventTime"]) != len(own_header["dumpEventTime"]):
+        failures.append(f"report: times {header['dumpEventTime']} {header['dumpEventTimeStamp']}")
+    if (header["event"], header["trigger"]) != ("Core dump", "SIGABRT"):
+        failures.append(f"report: event {header['event']}, trigger {header['trigger']}")
+    if report["environmentVariables"] != own["environmentVariables"]:
+        failures.append("report: environmentVariables differ")
+    unknown = set(report) - set(own)
+    if unknown or set(own) - set(report) > {"resourceUsage", "uvthreadResourceUsage", "userLimits"}:
+        failures.append(f"report: parts {sorted(set(own) ^ set(report))} are not in both")
+    same = [handle for handle in report["libuv"]]
+    by_address = {handle["address"]: handle for handle in same}
+    for handle in own["libuv"]:
+        found = by_address.get(handle["address"], {})
+        for key in ("type", "is_active", "is_referenced", "fd", "filename", "repeat", "pid", "signum"):
+            # What is not in the report of the process itself may be known here.
+            if key in handle and found.get(key) != handle[key]:
+                failures.append(f"report: libuv {handle['type']} {handle['address']}: {key} is {found.get(key)}, it was {handle[key]}")
+    told = [handle["address"] for handle in own["libuv"]]
+    later = [handle["type"] for handle in same if handle["address"] not in told]
+    # The program printed its truth after the report, to a pipe.
+    if [address for address in by_address if address in told] != told or later not in ([], ["pipe"]):
+        failures.append(f"report: libuv has other handles: {later}")
+    libraries = {pathlib.Path(name).resolve().name for name in own["sharedObjects"]}
+    if not libraries <= {pathlib.Path(name).resolve().name for name in report["sharedObjects"]}:
+        failures.append(f"report: sharedObjects {report['sharedObjects']}, the process had {own['sharedObjects']}")
+    spaces, own_spaces = report["javascriptHeap"]["heapSpaces"], own["javascriptHeap"]["heapSpaces"]
+    for name, space in spaces.items():
+        if name != "read_only_space" and space["memorySize"] - own_spaces[name]["memorySize"] not in range(0, (1 << 20) + 1):
+            failures.append(f"report: {name} has {space['memorySize']} bytes, the process says {own_spaces[name]['memorySize']}")
+    if abs(report["javascriptHeap"].get("memoryLimit", 0) - own["javascriptHeap"]["memoryLimit"]) > 1 << 20:
+        failures.append(f"report: memoryLimit {report['javascriptHeap'].get('memoryLimit')}")
+    # Its own stack begins with getReport, on another line of die(), and lacks the outermost call.
+    stack, own_stack = report["javascriptStack"]["stack"], own["javascriptStack"]["stack"]
+    below = own_stack[next(i for i, line in enumerate(own_stack) if ".die " in line) + 1:]
+    if stack and (".die [as _onTimeout] (" not in stack[0] or stack[1:1 + len(below)] != below or not below):
+        failures.append(f"report: the stack is {stack}, the process says {own_stack}")
+    if not all(set(call) == {"pc", "symbol"} for call in report["nativeStack"]) or len(report["nativeStack"]) < 5:
+        failures.append(f"report: nativeStack {report['nativeStack'][:3]}")
+    if "environmentVariables" in json.loads(inquest.run("v8", "nodeinfo", "--report")):
+        failures.append("report: environmentVariables without --env")
+    return failures
+
+
+CHECKS = [check_whatis, check_where, check_order, check_strings, check_nodeinfo]
 
 
 def check(inquest: Inquest, truth: dict) -> list[str]:

@@ -34,6 +34,8 @@ struct FakeHeap {
   std::map<uint64_t, v8::HeapPlace> places;  ///< by address
   v8::StringReport strings;
   v8::StringOptions string_options;  ///< the last that were asked for
+  v8::NodeState node;
+  std::vector<v8::ScriptInfo> scripts;
   bool has_condition = false;  ///< of the last request for instances
   std::optional<v8::MemberPath> sort;
   bool descending = false;
@@ -130,6 +132,8 @@ class FakeRuntime : public v8::Runtime {
     heap_->string_options = options;
     return heap_->strings;
   }
+  v8::NodeState node_state() override { return heap_->node; }
+  Result<std::vector<v8::ScriptInfo>> scripts(v8::Reachability) override { return heap_->scripts; }
   Result<std::vector<v8::FunctionInfo>> functions(const v8::FunctionFilter& filter, v8::Reachability) override {
     heap_->function_filter = filter;
     return heap_->functions;

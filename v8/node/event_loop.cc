@@ -1,0 +1,136 @@
+#include "v8/node/event_loop.h"
+
+#include <array>
+
+namespace inquest::v8 {
+namespace {
+
+// uv_loop_t.
+constexpr uint64_t kActiveHandles = 8, kRing = 16, kActiveRequests = 32, kStopFlag = 48, kBackendFd = 64, kTime = 544;
+// uv_handle_t.
+constexpr uint64_t kLoopOfHandle = 8, kType = 16, kLink = 32, kFlags = 88;
+constexpr uint32_t kClosing = 1, kClosed = 2, kActive = 4, kReferenced = 8, kInternal = 16;  ///< src/uv-common.h
+// What follows the handle's own 96 bytes.
+constexpr uint64_t kStreamFd = 184, kUdpFd = 176, kTimerTimeout = 128, kTimerRepeat = 136, kEventPath = 96,
+                   kProcessPid = 104, kSignalNumber = 104;
+constexpr size_t kMaxHandles = 1'000'000;
+constexpr uint64_t kMaxFd = 1u << 24;
+
+/// uv_handle_type, UV_HANDLE_TYPE_MAP of include/uv.h, with the names that uv_handle_type_name gives.
+constexpr std::array<std::string_view, 18> kTypes = {"unknown", "async", "check", "fs_event", "fs_poll", "handle",
+                                                     "idle",    "pipe",  "poll",  "prepare",  "process", "stream",
+                                                     "tcp",     "timer", "tty",   "udp",      "signal",  "file"};
+
+class LoopReader {
+ public:
+  LoopReader(const MemoryReader& memory, Address loop) : memory_(memory), loop_(loop) {}
+
+  /// The first handle of the ring; null when there is none, nothing when this is no loop.
+  std::optional<Address> first() const {
+    auto next = memory_.read_pointer(loop_ + kRing);
+    if (!next || next->value() % 8 != 0) return std::nullopt;
+    if (*next == loop_ + kRing) return Address();
+    if (memory_.read_pointer(*next - kLink + kLoopOfHandle) != loop_) return std::nullopt;
+    return *next - kLink;
+  }
+
+  /// A loop that was never started has neither ring nor descriptor.
+  bool is_loop() const {
+    auto handle = first();
+    if (!handle || handle->is_null()) return false;
+    auto type = memory_.read_value<uint32_t>(*handle + kType);
+    auto fd = memory_.read_value<int32_t>(loop_ + kBackendFd);
+    return type && *type > 0 && *type < kTypes.size() && fd && *fd >= -1 && *fd < static_cast<int64_t>(kMaxFd);
+  }
+
+  EventLoop read() const {
+    EventLoop result;
+    result.address = loop_;
+    result.active_handles = memory_.read_value<uint32_t>(loop_ + kActiveHandles).value_or(0);
+    result.active_requests = memory_.read_value<uint32_t>(loop_ + kActiveRequests).value_or(0);
+    result.stopping = memory_.read_value<uint32_t>(loop_ + kStopFlag).value_or(0) != 0;
+    result.time_ms = memory_.read_u64(loop_ + kTime).value_or(0);
+    auto link = memory_.read_pointer(loop_ + kRing);
+    size_t steps = 0;
+    while (link && *link != loop_ + kRing) {
+      Address handle = *link - kLink;
+      bool sound = memory_.read_pointer(handle + kLoopOfHandle) == loop_;
+      if (!sound) {
+        result.complete = false;
+        return result;
+      }
+      // What the loop has for itself is not shown by uv_walk either.
+      uint32_t flags = memory_.read_value<uint32_t>(handle + kFlags).value_or(0);
+      if ((flags & kInternal) == 0) result.handles.push_back(this->handle(handle, result.time_ms));
+      if (++steps > kMaxHandles) {
+        result.complete = false;
+        return result;
+      }
+      link = memory_.read_pointer(*link);
+    }
+    result.complete = link.has_value();
+    return result;
+  }
+
+ private:
+  LoopHandle handle(Address address, uint64_t now) const {
+    LoopHandle result;
+    result.address = address;
+    uint32_t type = memory_.read_value<uint32_t>(address + kType).value_or(0);
+    result.type = type < kTypes.size() ? kTypes[type] : kTypes[0];
+    uint32_t flags = memory_.read_value<uint32_t>(address + kFlags).value_or(0);
+    result.active = (flags & kActive) != 0 && (flags & kClosing) == 0;
+    result.referenced = (flags & kReferenced) != 0;
+    result.closing = (flags & (kClosing | kClosed)) != 0;
+    auto number = [&](uint64_t offset) -> std::optional<int64_t> {
+      auto value = memory_.read_value<int32_t>(address + offset);
+      return value ? std::optional<int64_t>(*value) : std::nullopt;
+    };
+    if (result.type == "tcp" || result.type == "pipe" || result.type == "tty") result.fd = number(kStreamFd);
+    if (result.type == "udp") result.fd = number(kUdpFd);
+    if (result.fd && *result.fd < 0) result.fd.reset();
+    if (result.type == "process") result.pid = number(kProcessPid);
+    if (result.type == "signal") result.signal = number(kSignalNumber);
+    if (result.type == "timer") {
+      result.repeat = memory_.read_u64(address + kTimerRepeat);
+      if (auto timeout = memory_.read_u64(address + kTimerTimeout))
+        result.fires_in = static_cast<int64_t>(*timeout - now);
+    }
+    if (result.type == "fs_event") {
+      auto path = memory_.read_pointer(address + kEventPath);
+      if (path && !path->is_null()) result.file = memory_.read_c_string(*path).value_or("");
+    }
+    return result;
+  }
+
+  const MemoryReader& memory_;
+  Address loop_;
+};
+
+}  // namespace
+
+std::optional<EventLoop> find_event_loop(const Target& target, const Module& module) {
+  const MemoryReader& memory = target.memory();
+  for (const Module& candidate : target.modules()) {  // libuv may be a library of its own
+    auto symbol = candidate.symbols ? candidate.symbols->find("default_loop_struct") : std::nullopt;
+    if (!symbol) continue;
+    LoopReader reader(memory, candidate.runtime(symbol->value));
+    if (reader.is_loop()) return reader.read();
+  }
+  // In a stripped program: a static variable of the program or of libuv, whose first handle points back to it.
+  for (const Module& candidate : target.modules()) {
+    bool may_hold =
+        &candidate == &module || candidate.is_executable || candidate.path.find("libuv") != std::string::npos;
+    if (!may_hold || candidate.is_copy) continue;
+    for (const MemoryRegion& region : memory.regions()) {
+      if (!region.writable || region.start < candidate.start || region.start >= candidate.end) continue;
+      for (Address at = region.start; at + kTime + 8 <= region.start + region.available; at += 8) {
+        LoopReader reader(memory, at);
+        if (reader.is_loop()) return reader.read();
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace inquest::v8
