@@ -43,6 +43,9 @@ class DwarfDebugInfo : public DebugInfo {
   /// split one where there is one.
   Die function_at(uint64_t address);
 
+  /// The units, or null where there is no DWARF.
+  const DwarfFile* file() const { return file_.get(); }
+
  private:
   struct UnitState;
   struct Task;

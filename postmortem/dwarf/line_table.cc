@@ -122,7 +122,7 @@ bool LineTable::read_header(const Unit& unit, Bytes section, uint64_t offset) {
   uint64_t program = reader.offset() + header_length;
   min_instruction_ = reader.u8();
   if (version_ >= 4) max_operations_ = std::max<uint8_t>(reader.u8(), 1);
-  reader.u8();  // default_is_stmt
+  default_is_statement_ = reader.u8() != 0;
   auto line_base = static_cast<int8_t>(reader.u8());
   uint8_t line_range = reader.u8();
   opcode_base_ = reader.u8();
@@ -229,7 +229,7 @@ bool LineTable::run_sequence(ByteReader& given, State& state, Emit&& emit) {
         state.address += reader.u16();
         state.operation = 0;
         break;
-      case DW_LNS_negate_stmt:
+      case DW_LNS_negate_stmt: state.is_statement = !state.is_statement; break;
       case DW_LNS_set_basic_block:
       case DW_LNS_set_prologue_end:
       case DW_LNS_set_epilogue_begin: break;
@@ -301,6 +301,19 @@ std::vector<AddressRange> LineTable::ranges() {
     if (low.value_or(0) != 0 && *low < state.address) all.push_back({*low, state.address});
   }
   return all;
+}
+
+void LineTable::for_each_statement(const Visit& visit) {
+  auto narrow = [](uint64_t line) { return static_cast<uint32_t>(std::min<uint64_t>(line, UINT32_MAX)); };
+  files_.resize(header_files_);
+  for (ByteReader reader = program_; !reader.at_end();) {
+    State state;
+    state.is_statement = default_is_statement_;
+    bool whole = run_sequence(reader, state, [&](const State& row) {
+      if (row.is_statement) visit(row.address, row.file, narrow(row.line));
+    });
+    if (!whole) return;
+  }
 }
 
 std::string LineTable::path(uint64_t file) const {

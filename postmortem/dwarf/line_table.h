@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ class LineTable {
   std::string path(uint64_t file) const;
   /// The ranges of its sequences. Runs the program.
   std::vector<AddressRange> ranges();
+  /// Calls `visit` for each row at which a statement begins (is_stmt), in the order of the program. Runs it.
+  using Visit = std::function<void(uint64_t address, uint32_t file, uint32_t line)>;
+  void for_each_statement(const Visit& visit);
+  /// One more than the highest number that `path` may know before a program has run.
+  uint64_t file_limit() const { return files_.size() + 1; }
 
  private:
   struct File {
@@ -50,6 +56,7 @@ class LineTable {
     uint64_t address = 0, line = 1;
     uint32_t file = 1, column = 0;
     uint8_t operation = 0;  ///< op_index: which instruction of a bundle of several (VLIW)
+    bool is_statement = true;
   };
   /// What a special opcode does.
   struct Special {
@@ -75,6 +82,7 @@ class LineTable {
 
   ByteReader program_;
   uint8_t min_instruction_ = 1, max_operations_ = 1, opcode_base_ = 1;
+  bool default_is_statement_ = true;
   std::vector<uint8_t> lengths_;      ///< operands of standard opcodes, from opcode 1 on
   std::array<Special, 256> special_;  ///< by opcode
 };
