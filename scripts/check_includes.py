@@ -29,6 +29,7 @@ ALLOWED = {
         "v8",
         "python/cpython",
         "commands",
+        "ncurses_probes",
     ],
     "cli": ["postmortem/model", "postmortem/elf", "v8", "commands", "engine"],
     "plugin": ["postmortem/model", "postmortem/elf", "v8", "commands", "engine"],
@@ -44,7 +45,7 @@ CONFINED = {
     "elf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
     "elfutils/": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
     "dwarf.h": ["postmortem/dwarf", "postmortem/unwind"],
-    "capstone/": ["postmortem/crash"],
+    "capstone/": ["postmortem/crash", "ncurses_probes"],
     "bpf/": ["ncurses_probes"],
 }
 MAX_LINES = 900

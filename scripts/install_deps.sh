@@ -11,12 +11,16 @@ packages=(
   g++ cmake ninja-build ccache pkg-config git python3 gdb binutils gzip zstd lz4 ca-certificates
   # libraries of the product
   libfmt-dev libcli11-dev nlohmann-json3-dev libdw-dev libelf-dev zlib1g-dev libdeflate-dev libzstd-dev liblz4-dev liblzma-dev
-  libcapstone-dev libiberty-dev libpcre2-dev
+  libcapstone-dev libiberty-dev libpcre2-dev libbpf-dev
+  # the kernel's half of the tracer
+  clang bpftool
   lldb-19 liblldb-19-dev
   # tests, checks and the package
   libgtest-dev libgmock-dev clang-format shellcheck dpkg-dev file
   # variants of the native test program, and what their stacks are compared with
   clang-19 lld-19 llvm-19 dwz elfutils xz-utils libc6-dbg
+  # the story of corpora/ncurses
+  libncurses-dev python3-minimal
 )
 for argument in "$@"; do
   case $argument in

@@ -1,5 +1,6 @@
 #include "postmortem/elf/core_target.h"
 
+#include <elf.h>
 #include <unistd.h>
 
 #include "postmortem/elf/compressed_core.h"
@@ -30,6 +31,9 @@ ProcessFacts to_facts(const CoreFile& core, const CoreNotes& notes, const Mapped
   facts.core_size = core.bytes().size();
   facts.core_time = given.modified();
   facts.truncated_bytes = core.missing_bytes();
+  if (auto address = notes.auxv(AT_RANDOM)) {
+    if (auto bytes = load<AtRandom>(core.memory(*address, sizeof(AtRandom)), 0)) facts.at_random = *bytes;
+  }
   return facts;
 }
 

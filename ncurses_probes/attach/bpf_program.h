@@ -1,0 +1,51 @@
+// The BPF program of the tracer: loaded, attached to places, read from. What it leaves in the kernel lives as long as
+// this object, or as long as this process when that is killed: links and maps are held by file descriptors only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ncurses_probes/attach/place_finder.h"
+#include "ncurses_probes/bpf/record.h"
+#include "ncurses_probes/spec/probe_spec.h"
+#include "postmortem/model/result.h"
+
+namespace inquest::probes {
+
+struct ProgramOptions {
+  std::vector<ProbeSpec> probes;
+  uint32_t stack_bytes = INQUEST_STACK_LARGE;  ///< of each hit at most
+  bool only_tracked = true;                    ///< processes given to `track` and their children; else all
+  bool follow_children = true;
+};
+
+class BpfProgram {
+ public:
+  /// Loads the program into the kernel. The error says which ability or right is missing.
+  static Result<std::unique_ptr<BpfProgram>> load(const ProgramOptions& options);
+  virtual ~BpfProgram() = default;
+
+  /// `pid` 0: hits of all processes reach the program.
+  virtual std::optional<Error> attach(std::span<const Place> places, uint64_t pid) = 0;
+  virtual std::optional<Error> track(uint64_t pid) = 0;
+  /// From here on hits are recorded.
+  virtual void start() = 0;
+  /// Takes the breakpoints out again. What has been recorded can be read still.
+  virtual void detach() = 0;
+
+  /// Hands on what has been recorded, waiting at most `milliseconds` for the first.
+  using Handler = std::function<void(const inquest_record& record, std::span<const std::byte> stack)>;
+  virtual void poll(int milliseconds, const Handler& handler) = 0;
+
+  /// Hits that the predicate let through, and those of them that found no room.
+  virtual uint64_t hits() const = 0;
+  virtual uint64_t dropped() const = 0;
+  /// Whether fatal signals are seen too.
+  virtual bool sees_signals() const = 0;
+};
+
+}  // namespace inquest::probes

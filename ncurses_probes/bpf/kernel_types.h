@@ -1,0 +1,78 @@
+/* The few structures of the kernel that are read, with the members that are: libbpf finds where they lie in the kernel
+ * that runs (CO-RE), so no header of the build machine's kernel is needed. Names as in Linux 5.17 to 6.18. */
+#pragma once
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* arch/x86/include/asm/ptrace.h; also the context of a uprobe. */
+struct pt_regs {
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+
+/* include/linux/mm_types.h */
+struct mm_struct {
+  unsigned long start_stack;
+  unsigned long saved_auxv[52];
+};
+
+/* arch/x86/include/asm/processor.h */
+struct thread_struct {
+  unsigned long fsbase;
+};
+
+/* include/linux/uprobes.h */
+struct return_instance {
+  unsigned long stack;
+  unsigned long orig_ret_vaddr;
+  struct return_instance* next;
+};
+struct uprobe_task {
+  struct return_instance* return_instances;
+};
+
+/* include/linux/sched/signal.h */
+typedef struct {
+  int counter;
+} atomic_t;
+struct signal_struct {
+  atomic_t live;
+  int group_exit_code;
+};
+
+/* include/linux/sched.h */
+struct task_struct {
+  int pid;
+  int tgid;
+  struct task_struct* group_leader;
+  __u64 start_boottime;
+  __u64 self_exec_id;
+  struct mm_struct* mm;
+  struct signal_struct* signal;
+  struct uprobe_task* utask;
+  struct thread_struct thread;
+};
+
+/* include/linux/mm_types.h */
+struct vm_area_struct {
+  unsigned long vm_end;
+};
+
+/* include/uapi/asm-generic/siginfo.h, include/linux/signal_types.h */
+union __sifields {
+  struct {
+    void* _addr;
+  } _sigfault;
+};
+struct kernel_siginfo {
+  int si_signo;
+  int si_code;
+  union __sifields _sifields;
+};
+struct sigaction {
+  void* sa_handler;
+};
+struct k_sigaction {
+  struct sigaction sa;
+};
+
+#pragma clang attribute pop

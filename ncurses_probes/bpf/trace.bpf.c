@@ -1,0 +1,410 @@
+// The kernel's half of the tracer: decides whether a hit is wanted, and copies what user space needs to unwind it.
+//
+// Programs are sleepable (Linux 6.0): text and structures that arguments point to may lie in pages that nobody has
+// touched yet, and only bpf_copy_from_user can bring those in. Whatever may sleep is done before room in the ring
+// buffer is taken, because records are handed on in the order in which room was taken.
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "kernel_types.h"
+#include "record.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define AT_RANDOM_TYPE 25    /* include/uapi/linux/auxvec.h */
+#define AUXV_ENTRIES 22      /* more than x86 has */
+#define MAX_MAIN_STACK (1UL << 30)
+#define MAX_THREAD_STACK (1UL << 28)
+#define RED_ZONE 128         /* System V ABI, 3.2.2: below rsp, in use by leaf functions */
+#define SIGNAL_KILL 9
+/* Signals that leave a core: QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS (include/linux/signal.h, SIG_KERNEL_COREDUMP_MASK). */
+#define CORE_SIGNALS 0x830009f8ULL
+
+const volatile struct inquest_probe probes[INQUEST_MAX_PROBES];
+const volatile bool only_tracked = true;     /* processes in `tracked`, not all */
+const volatile bool follow_children = true;
+const volatile __u64 wanted_signals = 0;     /* bit N: signal N, where a handler takes it too */
+const volatile __u32 own_tgid = 0;           /* the tracer, which never traces itself */
+
+__u64 hits[INQUEST_MAX_PROBES + 1];          /* recorded or dropped; the last one: signals */
+__u64 dropped[INQUEST_MAX_PROBES + 1];
+volatile bool paused = true;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 16 << 20);
+} events SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __type(key, __u32);
+  __type(value, __u8);
+} tracked SEC(".maps");
+
+struct random_bytes {
+  __u8 bytes[16];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct inquest_process);
+  __type(value, struct random_bytes);
+} randoms SEC(".maps");
+
+/* Arguments of calls that have not returned: by thread and place of the return address, for functions recurse. */
+struct call_key {
+  __u32 tid;
+  __u32 place;
+  __u64 sp;
+};
+struct call {
+  __u64 arguments[6];
+  __u64 time;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct call_key);
+  __type(value, struct call);
+} calls SEC(".maps");
+
+/* What a hit has, collected before room in the ring buffer is taken. */
+struct hit {
+  __u32 kind;
+  __u32 probe;
+  __u32 place;
+  __u64 sp;
+  __u64 top;
+  __u64 limit;
+};
+
+static __always_inline bool is_wanted_process(void) {
+  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  if (paused || tgid == own_tgid) return false;
+  return !only_tracked || bpf_map_lookup_elem(&tracked, &tgid);
+}
+
+static __always_inline int copy_in(void *to, __u32 size, const void *from) {
+  long failure = bpf_probe_read_user(to, size, from);
+  return failure ? bpf_copy_from_user(to, size, from) : 0;
+}
+
+static __always_inline bool compare(__u64 left, const volatile struct inquest_term *term) {
+  __u64 right = term->value;
+  __u32 shift = 64 - 8 * (__u32)term->size;
+  if (shift < 64) left <<= shift, right <<= shift;
+  if (term->operation == INQUEST_EQUAL) return left == right;
+  if (term->operation == INQUEST_NOT_EQUAL) return left != right;
+  if (term->operation == INQUEST_BITS) return (left & right) != 0;
+  bool less = term->is_signed ? (__s64)left < (__s64)right : left < right;
+  if (term->operation == INQUEST_LESS) return less;
+  if (term->operation == INQUEST_GREATER_EQUAL) return !less;
+  return (term->operation == INQUEST_LESS_EQUAL) == (less || left == right);
+}
+
+static __always_inline bool holds_term(const volatile struct inquest_term *term, const __u64 *values) {
+  __u64 value = values[term->argument & 7];
+  if (term->loads > 0) {
+    if (copy_in(&value, sizeof value, (const void *)(value + term->offsets[0]))) return false;
+    if (term->loads > 1 && copy_in(&value, sizeof value, (const void *)(value + term->offsets[1]))) return false;
+  }
+  return compare(value, term);
+}
+
+/* Values in the order of inquest_term::argument. */
+static __always_inline bool holds(const volatile struct inquest_probe *probe, const __u64 *values) {
+  bool all = true;
+  for (__u32 i = 0; i < INQUEST_MAX_TERMS; ++i) {
+    if (i >= probe->term_count) break;
+    const volatile struct inquest_term *term = &probe->terms[i];
+    if (i > 0 && term->begins_group) {
+      if (all) return true;
+      all = true;
+    }
+    if (all) all = holds_term(term, values);
+  }
+  return all;
+}
+
+static __always_inline struct inquest_process this_process(struct task_struct *task) {
+  struct inquest_process process = {
+      .started = task->group_leader->start_boottime, .tgid = task->tgid, .exec_id = (__u32)task->self_exec_id};
+  return process;
+}
+
+/* The 16 bytes that the kernel gave the process when it started: its name across the tracer and its core. */
+static __always_inline void take_random(struct inquest_record *record, struct task_struct *task) {
+  struct random_bytes *known = bpf_map_lookup_elem(&randoms, &record->process);
+  if (known) {
+    __builtin_memcpy(record->at_random, known->bytes, 16);
+    record->has_at_random = 1;
+    return;
+  }
+  const char *auxv = (const char *)__builtin_preserve_access_index(&task->mm->saved_auxv[0]);
+  struct random_bytes bytes;
+  for (__u32 i = 0; i < AUXV_ENTRIES; ++i) {
+    unsigned long entry[2];
+    if (bpf_probe_read_kernel(entry, sizeof entry, auxv + i * sizeof entry) || entry[0] == 0) return;
+    if (entry[0] != AT_RANDOM_TYPE) continue;
+    if (bpf_probe_read_user(bytes.bytes, 16, (const void *)entry[1])) return;
+    bpf_map_update_elem(&randoms, &record->process, &bytes, BPF_ANY);
+    __builtin_memcpy(record->at_random, bytes.bytes, 16);
+    record->has_at_random = 1;
+    return;
+  }
+}
+
+struct top {
+  __u64 value;
+};
+static long take_vma_end(struct task_struct *task, struct vm_area_struct *vma, void *context) {
+  ((struct top *)context)->value = vma->vm_end;
+  return 0;
+}
+
+/* Where the stack that `sp` is in ends. The main thread's is known from its start, those of glibc's threads end with
+ * the thread's control block, that %fs points at; coroutines and signal stacks are looked up. Reading past the end
+ * costs a fault and wipes what was read. */
+static __always_inline __u64 stack_top(struct task_struct *task, __u64 sp) {
+  __u64 main_stack = task->mm->start_stack;
+  if (sp < main_stack && main_stack - sp < MAX_MAIN_STACK) return main_stack;
+  struct top top = {0};
+  bpf_find_vma(task, sp, take_vma_end, &top, 0);
+  __u64 control_block = task->thread.fsbase;
+  if (sp < control_block && control_block - sp < MAX_THREAD_STACK && control_block < top.value) return control_block;
+  return top.value;
+}
+
+static __always_inline void take_returns(struct inquest_record *record, struct task_struct *task) {
+  struct uprobe_task *utask = task->utask;
+  if (!utask) return;
+  struct return_instance *instance = utask->return_instances;
+  for (__u32 i = 0; i < INQUEST_MAX_RETURNS; ++i) {
+    if (!instance) return;
+    record->returns[i].slot = instance->stack;
+    record->returns[i].address = instance->orig_ret_vaddr;
+    record->return_count = i + 1;
+    instance = instance->next;
+  }
+}
+
+static __always_inline void take_identity(struct inquest_record *record, struct task_struct *task) {
+  record->tid = (__u32)bpf_get_current_pid_tgid();
+  record->time = bpf_ktime_get_boot_ns();
+  record->process = this_process(task);
+  record->fs_base = task->thread.fsbase;
+  bpf_get_current_comm(record->comm, sizeof record->comm);
+  record->has_at_random = 0;
+  take_random(record, task);
+  record->return_count = 0;
+  take_returns(record, task);
+}
+
+/* One of these per size of room, for the verifier wants that as a constant. */
+#define EMIT(ROOM)                                                                                      \
+  static __always_inline struct inquest_record *begin_##ROOM(const struct hit *hit, struct task_struct *task) { \
+    struct inquest_record *record = bpf_ringbuf_reserve(&events, sizeof *record + ROOM, 0);             \
+    if (!record) {                                                                                      \
+      __sync_fetch_and_add(&dropped[hit->probe], 1);                                                    \
+      return 0;                                                                                         \
+    }                                                                                                   \
+    record->kind = hit->kind;                                                                           \
+    record->probe = hit->probe;                                                                         \
+    record->place = hit->place;                                                                         \
+    record->stack_start = hit->sp;                                                                      \
+    record->stack_top = hit->top;                                                                       \
+    record->stack_size = 0;                                                                             \
+    record->stack_room = ROOM;                                                                          \
+    record->is_fatal = 0;                                                                               \
+    record->signal = 0;                                                                                 \
+    record->signal_code = 0;                                                                            \
+    record->fault_address = 0;                                                                          \
+    record->has_arguments = 0;                                                                          \
+    record->string_sizes[0] = 0;                                                                        \
+    record->string_sizes[1] = 0;                                                                        \
+    __u64 size = hit->top - hit->sp;                                                                    \
+    if (hit->top <= hit->sp) size = 0;                                                                  \
+    if (size > hit->limit) size = hit->limit;                                                           \
+    if (size > ROOM) size = ROOM;                                                                       \
+    if (size > 0 && !bpf_probe_read_user((char *)record + sizeof *record, size, (const void *)hit->sp)) \
+      record->stack_size = size;                                                                        \
+    take_identity(record, task);                                                                        \
+    return record;                                                                                      \
+  }
+EMIT(INQUEST_STACK_SMALL)
+EMIT(INQUEST_STACK_MIDDLE)
+EMIT(INQUEST_STACK_LARGE)
+
+static __always_inline __u64 wanted_size(const struct hit *hit) {
+  __u64 size = hit->top > hit->sp ? hit->top - hit->sp : 0;
+  return size < hit->limit ? size : hit->limit;
+}
+
+/* What only some records have. */
+struct extras {
+  const __u64 *arguments;  /* of the entry, for returns */
+  __u32 string_sizes[INQUEST_MAX_STRINGS];
+  char strings[INQUEST_MAX_STRINGS][INQUEST_STRING];
+};
+
+static __always_inline void finish(struct inquest_record *record, struct pt_regs *registers, const struct extras *extras) {
+  bpf_probe_read_kernel(record->registers, sizeof record->registers, registers);
+  if (extras) {
+    __builtin_memcpy(record->strings, extras->strings, sizeof record->strings);
+    record->string_sizes[0] = extras->string_sizes[0];
+    record->string_sizes[1] = extras->string_sizes[1];
+    if (extras->arguments) {
+      __builtin_memcpy(record->arguments, extras->arguments, sizeof record->arguments);
+      record->has_arguments = 1;
+    }
+  }
+  bpf_ringbuf_submit(record, 0);
+}
+
+static __always_inline void emit(const struct hit *hit, struct task_struct *task, struct pt_regs *registers,
+                                 const struct extras *extras) {
+  __sync_fetch_and_add(&hits[hit->probe], 1);
+  __u64 size = wanted_size(hit);
+  struct inquest_record *record;
+  if (size <= INQUEST_STACK_SMALL) {
+    record = begin_INQUEST_STACK_SMALL(hit, task);
+    if (record) finish(record, registers, extras);
+  } else if (size <= INQUEST_STACK_MIDDLE) {
+    record = begin_INQUEST_STACK_MIDDLE(hit, task);
+    if (record) finish(record, registers, extras);
+  } else {
+    record = begin_INQUEST_STACK_LARGE(hit, task);
+    if (record) finish(record, registers, extras);
+  }
+}
+
+/* Text that a pointer leads to. What is not in memory yet is read again by the way that may sleep, up to the end of its
+ * page, behind which nothing may be mapped. */
+static __always_inline __u32 take_string(char *to, __u64 from) {
+  long size = bpf_probe_read_user_str(to, INQUEST_STRING, (const void *)from);
+  if (size > 0) return size;
+  __u32 room = 4096 - (from & 4095);
+  if (room > INQUEST_STRING) room = INQUEST_STRING;
+  if (room == 0 || bpf_copy_from_user(to, room, (const void *)from)) return 0;
+  to[INQUEST_STRING - 1] = 0;
+  size = bpf_probe_read_user_str(to, INQUEST_STRING, (const void *)from);
+  return size > 0 ? size : room;
+}
+
+static __always_inline void take_strings(const volatile struct inquest_probe *probe, const __u64 *values,
+                                         struct extras *extras) {
+  if (probe->string_count > 0) extras->string_sizes[0] = take_string(extras->strings[0], values[probe->strings[0] & 7]);
+  if (probe->string_count > 1) extras->string_sizes[1] = take_string(extras->strings[1], values[probe->strings[1] & 7]);
+}
+
+static __always_inline struct hit hit_of(__u64 cookie, __u32 kind, struct task_struct *task, __u64 sp) {
+  struct hit hit = {.kind = kind, .probe = (__u32)cookie % INQUEST_MAX_PROBES, .place = cookie >> 32, .sp = sp};
+  hit.limit = probes[hit.probe].stack_limit;
+  if (hit.limit > 0) hit.top = stack_top(task, sp);
+  return hit;
+}
+
+/* At the first instruction of a function that is also traced at its return, the return address lies at sp. */
+static __always_inline int at_entry(struct pt_regs *registers) {
+  if (!is_wanted_process()) return 0;
+  __u64 cookie = bpf_get_attach_cookie(registers);
+  const volatile struct inquest_probe *probe = &probes[(__u32)cookie % INQUEST_MAX_PROBES];
+  __u64 values[8] = {registers->di, registers->si, registers->dx, registers->cx, registers->r8, registers->r9};
+  if (probe->is_return) {
+    struct call_key key = {.tid = (__u32)bpf_get_current_pid_tgid(), .place = cookie >> 32, .sp = registers->sp + 8};
+    struct call call = {.time = bpf_ktime_get_boot_ns()};
+    __builtin_memcpy(call.arguments, values, sizeof call.arguments);
+    bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
+    return 0;
+  }
+  if (!holds(probe, values)) return 0;
+  struct extras extras = {};
+  take_strings(probe, values, &extras);
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct hit hit = hit_of(cookie, INQUEST_HIT, task, registers->sp);
+  emit(&hit, task, registers, &extras);
+  return 0;
+}
+
+static __always_inline int at_return(struct pt_regs *registers) {
+  if (!is_wanted_process()) return 0;
+  __u64 cookie = bpf_get_attach_cookie(registers);
+  const volatile struct inquest_probe *probe = &probes[(__u32)cookie % INQUEST_MAX_PROBES];
+  struct call_key key = {.tid = (__u32)bpf_get_current_pid_tgid(), .place = cookie >> 32, .sp = registers->sp};
+  struct call *call = bpf_map_lookup_elem(&calls, &key);
+  __u64 values[8] = {};
+  if (call) __builtin_memcpy(values, call->arguments, sizeof call->arguments);
+  values[6] = registers->ax;
+  bpf_map_delete_elem(&calls, &key);
+  if (!holds(probe, values)) return 0;
+  struct extras extras = {};
+  if (call) extras.arguments = values;
+  take_strings(probe, values, &extras);
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct hit hit = hit_of(cookie, INQUEST_RETURN, task, registers->sp);
+  emit(&hit, task, registers, &extras);
+  return 0;
+}
+
+/* The same programs twice: links of many places at once (uprobe_multi, Linux 6.6) want another type of attachment. */
+SEC("uprobe.s")
+int on_entry(struct pt_regs *registers) { return at_entry(registers); }
+SEC("uprobe.s")
+int on_entry_multi(struct pt_regs *registers) { return at_entry(registers); }
+SEC("uretprobe.s")
+int on_return(struct pt_regs *registers) { return at_return(registers); }
+SEC("uretprobe.s")
+int on_return_multi(struct pt_regs *registers) { return at_return(registers); }
+
+/* A signal is about to be acted upon, in the thread that gets it. */
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigaction *action) {
+  if (signal < 1 || signal > 64 || !is_wanted_process()) return 0;
+  bool is_fatal = action->sa.sa_handler == 0;
+  if (!is_fatal && !(wanted_signals >> (signal & 63) & 1)) return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  bool is_kill = signal == SIGNAL_KILL;
+  if (is_kill) {
+    /* A signal that kills without a core reaches every thread as SIGKILL; which one it was the group knows (kernel/signal.c,
+     * complete_signal). Of a group that ends for a core or by exit the other threads get it too: those say nothing. */
+    signal = task->signal->group_exit_code & 0x7f;
+    if (signal == 0 || signal >= 32 || (CORE_SIGNALS >> signal & 1) || task->pid != task->tgid) return 0;
+  }
+  struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+  unsigned long sp = 0;
+  bpf_core_read(&sp, sizeof sp, &registers->sp);
+  struct hit hit = {.kind = INQUEST_SIGNAL, .probe = INQUEST_MAX_PROBES, .sp = sp - RED_ZONE, .limit = INQUEST_STACK_LARGE};
+  hit.top = stack_top(task, sp);
+  __sync_fetch_and_add(&hits[INQUEST_MAX_PROBES], 1);
+  struct inquest_record *record = begin_INQUEST_STACK_LARGE(&hit, task);
+  if (!record) return 0;
+  record->is_fatal = is_fatal;
+  record->signal = signal;
+  if (!is_kill) {
+    record->signal_code = info->si_code;
+    record->fault_address = (__u64)info->_sifields._sigfault._addr;
+  }
+  finish(record, registers, 0);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
+  __u32 from = parent->tgid, to = child->tgid;
+  __u8 one = 1;
+  if (!follow_children || from == to || !bpf_map_lookup_elem(&tracked, &from)) return 0;
+  bpf_map_update_elem(&tracked, &to, &one, BPF_ANY);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task) {
+  __u32 tgid = task->tgid;
+  if (task->signal->live.counter == 0) bpf_map_delete_elem(&tracked, &tgid);
+  return 0;
+}

@@ -1,0 +1,273 @@
+#include "ncurses_probes/tracer.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <utility>
+
+#include "ncurses_probes/attach/bpf_program.h"
+#include "ncurses_probes/attach/place_finder.h"
+#include "ncurses_probes/capture/decode.h"
+#include "ncurses_probes/capture/process_maps.h"
+#include "ncurses_probes/capture/side_band.h"
+#include "ncurses_probes/child.h"
+#include "ncurses_probes/events/event_file.h"
+#include "ncurses_probes/spec/probe_sets.h"
+
+namespace inquest::probes {
+namespace {
+
+constexpr int kPollMilliseconds = 100;
+// Read ahead of the consumer, so that the ring buffer is emptied while stacks are worked on.
+constexpr size_t kMaxQueued = 20'000;
+
+std::atomic<int> stop_signal{0};
+
+/// While one lives, the signals that ask a program to end are noted only.
+class StopSignals {
+ public:
+  StopSignals() {
+    stop_signal = 0;
+    struct sigaction action = {};
+    action.sa_handler = [](int signal) { stop_signal = signal; };
+    for (size_t i = 0; i < std::size(kSignals); ++i) {
+      sigaction(kSignals[i], nullptr, &before_[i]);
+      // What a shell has told its background job to ignore stays ignored.
+      if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+    }
+  }
+  ~StopSignals() {
+    for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+ private:
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction before_[std::size(kSignals)];
+};
+
+int64_t nanoseconds(clockid_t clock) {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+class LiveTracer : public ProbeEventSource {
+ public:
+  explicit LiveTracer(TraceRequest request)
+      : request_(std::move(request)), maps_(!request_.pid && request_.command.empty()) {}
+
+  ~LiveTracer() override {
+    if (program_) program_->detach();
+    if (process_ >= 0) close(process_);
+  }
+
+  std::optional<Error> start() {
+    if (auto problem = parse()) return problem;
+    if (auto problem = open_process()) return problem;
+    if (auto problem = find_all_places()) return problem;
+    bool tracked = request_.pid || !request_.command.empty();
+    auto program =
+        BpfProgram::load({.probes = probes_,
+                          .stack_bytes = static_cast<uint32_t>(std::min<uint64_t>(request_.stack_bytes, UINT32_MAX)),
+                          .only_tracked = tracked,
+                          .follow_children = !request_.command.empty()});
+    if (!program) return std::move(program).error();
+    program_ = std::move(*program);
+    auto side_band = SideBand::open();
+    if (!side_band) return std::move(side_band).error();
+    side_band_ = std::move(*side_band);
+    if (!request_.output.empty()) {
+      auto writer = EventFileWriter::create(request_.output);
+      if (!writer) return std::move(writer).error();
+      writer_ = std::move(*writer);
+    }
+    return begin();
+  }
+
+  Result<std::optional<ProbeEvent>> next() override {
+    while (queue_.empty() && !over_) collect();
+    if (queue_.empty()) {
+      if (auto problem = finish()) return *std::move(problem);
+      return std::optional<ProbeEvent>();
+    }
+    ProbeEvent event = std::move(queue_.front());
+    queue_.pop_front();
+    return std::optional(std::move(event));
+  }
+
+  TraceStatistics statistics() const override { return {.recorded = recorded_, .dropped = program_->dropped()}; }
+
+  std::vector<std::string> notes() const override {
+    std::vector<std::string> notes;
+    if (uint64_t dropped = program_->dropped(); dropped > 0) {
+      notes.push_back(
+          fmt::format("{} of {} events found no room in the buffer and are lost", dropped, program_->hits()));
+    }
+    if (uint64_t lost = side_band_->lost(); lost > 0) {
+      notes.push_back(fmt::format("{} reports about what processes map were lost: some stacks may end early", lost));
+    }
+    if (unknown_ > 0) {
+      notes.push_back(
+          fmt::format("of {} events it is not known what their process had mapped: they have no stack", unknown_));
+    }
+    if (!program_->sees_signals()) {
+      notes.push_back("this kernel has no BTF tracepoints: the signal that ends a process is not recorded");
+    }
+    return notes;
+  }
+
+  std::vector<std::string> remarks() const override { return left_out_; }
+
+ private:
+  std::optional<Error> parse() {
+    for (const std::string& text : request_.probes) {
+      auto specs = parse_probes(text);
+      if (!specs) return std::move(specs).error();
+      probes_.insert(probes_.end(), specs->begin(), specs->end());
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Error> open_process() {
+    if (!request_.pid) return std::nullopt;
+    process_ = static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(*request_.pid), 0));
+    if (process_ >= 0) return std::nullopt;
+    if (errno == EINVAL)
+      return unusable(fmt::format("{} is a thread, not a process", *request_.pid), "give its process id");
+    return unusable(fmt::format("there is no process {}", *request_.pid));
+  }
+
+  std::optional<Error> find_all_places() {
+    SearchContext context{.pid = request_.pid, .program = {}};
+    if (!request_.command.empty()) {
+      context.program = find_program(request_.command[0]);
+      if (context.program.empty()) return unusable(fmt::format("there is no program {}", request_.command[0]));
+    } else if (request_.pid) {
+      std::error_code error;
+      context.program = std::filesystem::read_symlink(fmt::format("/proc/{}/exe", *request_.pid), error);
+    }
+    for (size_t i = 0; i < probes_.size(); ++i) {
+      if (probes_[i].kind == ProbeSpec::Kind::kSignal) continue;
+      auto places = find_places(probes_[i], context);
+      if (!places && probes_[i].is_optional) {
+        left_out_.push_back(fmt::format("{} is not traced: {}", probes_[i].label, places.error().what));
+        continue;
+      }
+      if (!places) return std::move(places).error();
+      for (Place& place : *places) {
+        place.probe = i;
+        places_.push_back(std::move(place));
+      }
+    }
+    bool has_signal = std::ranges::count(probes_, ProbeSpec::Kind::kSignal, &ProbeSpec::kind) > 0;
+    if (places_.empty() && !has_signal)
+      return unusable("none of the probes can be set", left_out_.empty() ? "" : left_out_[0]);
+    return std::nullopt;
+  }
+
+  std::optional<Error> begin() {
+    boot_time_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
+    if (request_.pid) {
+      maps_.follow(*request_.pid);
+      if (!maps_.read(*request_.pid))
+        return unusable(fmt::format("cannot see what process {} has mapped", *request_.pid), "run it as root");
+      if (auto problem = program_->track(*request_.pid)) return problem;
+    }
+    if (!request_.command.empty()) {
+      auto child = Child::prepare(request_.command);
+      if (!child) return std::move(child).error();
+      child_ = std::move(*child);
+      maps_.follow(static_cast<uint64_t>(child_->pid()));
+      if (auto problem = program_->track(static_cast<uint64_t>(child_->pid()))) return problem;
+    }
+    if (auto problem = program_->attach(places_, request_.pid.value_or(0))) return problem;
+    program_->start();
+    return child_ ? child_->run() : std::nullopt;
+  }
+
+  void collect() {
+    bool ended = is_over();
+    bool more = true;
+    // What happened before the end is still in the buffer.
+    while (more) {
+      size_t before = queue_.size();
+      program_->poll(ended ? 0 : kPollMilliseconds, [this](const auto& record, auto stack) { take(record, stack); });
+      more = ended && queue_.size() > before && queue_.size() < kMaxQueued;
+    }
+    if (ended) over_ = true;
+  }
+
+  bool is_over() {
+    if (stop_signal != 0) {
+      if (child_ && stop_signal != SIGINT) child_->send(stop_signal);  // the terminal sends SIGINT to both
+      return true;
+    }
+    if (request_.limit != 0 && recorded_ >= request_.limit) return true;
+    if (child_ && child_->has_ended()) return true;
+    pollfd process = {.fd = process_, .events = POLLIN, .revents = 0};
+    return process_ >= 0 && ::poll(&process, 1, 0) > 0;
+  }
+
+  void take(const inquest_record& record, std::span<const std::byte> stack) {
+    ProbeEvent event = decode(record, stack, {.probes = probes_, .places = places_, .boot_time = boot_time_});
+    bool is_end = event.kind == ProbeEvent::Kind::kSignal;
+    // The limit is on what was asked for; the signal that ends the process comes with it.
+    if (request_.limit != 0 && recorded_ >= request_.limit && !is_end) return;
+    side_band_->apply_until(event.time, maps_);
+    event.process = maps_.snapshot(event.pid);
+    unknown_ += event.process == nullptr;
+    ++recorded_;
+    if (writer_) {
+      writer_->write(event);
+      // Nobody wants to see it now; a later look finds all of it in the file.
+      event.stack.clear();
+      event.process.reset();
+    }
+    queue_.push_back(std::move(event));
+  }
+
+  std::optional<Error> finish() {
+    if (std::exchange(finished_, true)) return std::nullopt;
+    program_->detach();
+    if (child_ && stop_signal == 0) child_->wait();
+    return writer_ ? writer_->finish(statistics(), notes()) : std::nullopt;
+  }
+
+  StopSignals signals_;
+  TraceRequest request_;
+  std::vector<ProbeSpec> probes_;
+  std::vector<Place> places_;
+  std::vector<std::string> left_out_;
+  std::unique_ptr<BpfProgram> program_;
+  std::unique_ptr<SideBand> side_band_;
+  ProcessMaps maps_;
+  std::unique_ptr<Child> child_;
+  std::unique_ptr<EventFileWriter> writer_;
+  std::deque<ProbeEvent> queue_;
+  int process_ = -1;  ///< pidfd
+  int64_t boot_time_ = 0;
+  uint64_t recorded_ = 0, unknown_ = 0;
+  bool over_ = false, finished_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ProbeEventSource>> start_trace(const TraceRequest& request) {
+  auto tracer = std::make_unique<LiveTracer>(request);
+  if (auto problem = tracer->start()) return *std::move(problem);
+  return std::unique_ptr<ProbeEventSource>(std::move(tracer));
+}
+
+}  // namespace inquest::probes

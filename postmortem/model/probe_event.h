@@ -1,0 +1,112 @@
+// What a tracer saw: a call, a return or a signal in a process that ran, with its registers and a copy of its stack.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postmortem/model/result.h"
+#include "postmortem/model/target.h"
+
+namespace inquest {
+
+struct ProbeArgument {
+  std::string name;   ///< "termp"; "arg0" where neither the specification nor debug information names it
+  std::string value;  ///< as `bt` prints it: 0x0, 42, "text"
+  std::string type = {};
+  uint64_t bits = 0;  ///< the register it came in
+};
+
+struct ProbeEvent;
+
+/// A process at the moment of one of its events: registers and stack of the event's thread, files for the rest.
+class EventTarget : public Target {
+ public:
+  /// Must be called before anything else is asked; what was asked before about an earlier event is void then. `event`
+  /// must be one of this target's process and outlive its being shown.
+  virtual void show(const ProbeEvent& event) = 0;
+};
+
+/// What was mapped in a process while one or more of its events happened. Shared by those.
+class ProcessSnapshot {
+ public:
+  virtual ~ProcessSnapshot() = default;
+  virtual Result<std::unique_ptr<EventTarget>> open() const = 0;
+};
+
+/// A return address that a tracer's return probe had replaced on the stack.
+struct ReplacedReturn {
+  Address slot;
+  uint64_t address = 0;
+};
+
+struct ProbeEvent {
+  enum class Kind : uint8_t { kCall, kReturn, kSignal };
+
+  Kind kind = Kind::kCall;
+  uint64_t time = 0;      ///< nanoseconds since boot, suspended time included
+  int64_t wall_time = 0;  ///< nanoseconds since 1970
+  std::string probe;      ///< the specification as given, without predicate: "libtinfo.so.6:set_curterm"
+  std::string function;   ///< "set_curterm"; of a signal its name
+  uint64_t pid = 0;
+  uint64_t tid = 0;
+  std::string comm;  ///< name of the thread
+  std::vector<ProbeArgument> arguments;
+  std::optional<uint64_t> returned;  ///< rax, of a return
+  std::optional<AtRandom> at_random;
+
+  int signal = 0;
+  int signal_code = 0;
+  bool is_fatal = false;  ///< a signal that nothing handled
+  std::optional<Address> fault_address;
+
+  Thread thread;
+  bool wants_stack = true;
+  Address stack_start;
+  std::vector<std::byte> stack;  ///< from `stack_start` on
+  bool stack_is_whole = false;   ///< `stack` reaches the stack's top
+  std::vector<ReplacedReturn> replaced;
+  std::shared_ptr<const ProcessSnapshot> process;  ///< null when nothing is known about it
+};
+
+struct TraceStatistics {
+  uint64_t recorded = 0;
+  uint64_t dropped = 0;  ///< events that found no room in the buffer
+};
+
+/// Events in the order of time, from a tracer or from a file.
+class ProbeEventSource {
+ public:
+  virtual ~ProbeEventSource() = default;
+  /// Waits for the next one; nothing when there will be none any more.
+  virtual Result<std::optional<ProbeEvent>> next() = 0;
+  virtual TraceStatistics statistics() const = 0;
+  /// What could not be seen: whole sentences. `is_incomplete` when part of the answer is missing for it.
+  virtual std::vector<std::string> notes() const = 0;
+  /// What is worth knowing though nothing is missing for it.
+  virtual std::vector<std::string> remarks() const { return {}; }
+};
+
+/// A place that can be traced.
+struct ProbePlace {
+  std::string probe;   ///< as a specification names it: "libtinfo.so.6:set_curterm"
+  std::string detail;  ///< what is known about it: "function, 53 bytes", "USDT libstdcxx:throw"
+};
+
+/// What is to be traced.
+struct TraceRequest {
+  std::vector<std::string> probes;   ///< specifications, see ncurses_probes/spec
+  std::optional<uint64_t> pid;       ///< one process and its children; or
+  std::vector<std::string> command;  ///< a program to run with its arguments; neither: all processes
+  uint64_t limit = 0;                ///< events after which tracing ends; 0: none
+  uint64_t stack_bytes = 64 * 1024;  ///< copied of each stack at most
+  uint64_t buffer_bytes = 16 << 20;  ///< for events on their way from the kernel, a power of two
+  std::string output;                ///< event file to be written; empty: none
+};
+
+}  // namespace inquest
