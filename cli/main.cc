@@ -101,8 +101,10 @@ class Program {
                })) {
       return fail(usage_error("no core file was named", "put --core CORE before the command"), typed_command());
     }
-    commands::SessionHooks hooks = engine::make_hooks(
-        {.sysroot = options_.sysroot, .debug_dirs = options_.debug_dirs, .debuginfod = options_.debuginfod});
+    commands::SessionHooks hooks = engine::make_hooks({.sysroot = options_.sysroot,
+                                                       .debug_dirs = options_.debug_dirs,
+                                                       .live_tracing = true,
+                                                       .debuginfod = options_.debuginfod});
     hooks.open_core = [this](const std::string& core) { return open_other(core); };
     commands::Session session(std::move(target), std::move(hooks));
     session.set_progress(terminal_.progress());

@@ -38,7 +38,9 @@ class ArgsParser {
     while (next_ < words_.size()) {
       const std::string& word = words_[next_++];
       std::optional<Error> error;
-      if (options_ended || word.size() < 2 || word[0] != '-') {
+      if (options_ended && !spec_.program.empty()) {
+        args_.program_.push_back(word);
+      } else if (options_ended || word.size() < 2 || word[0] != '-') {
         args_.words_.push_back(word);
       } else if (word == "--") {
         options_ended = true;

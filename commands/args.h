@@ -31,6 +31,9 @@ class Args {
   /// All positional words.
   const std::vector<std::string>& words() const { return words_; }
 
+  /// What stands behind `--`, for commands that run a program.
+  const std::vector<std::string>& program() const { return program_; }
+
   bool json() const { return has("json"); }
   bool help() const { return has("help"); }
   void set_json() { values_.emplace("json", ""); }
@@ -41,6 +44,7 @@ class Args {
   std::map<std::string, std::string, std::less<>> values_;
   std::map<std::string, std::string, std::less<>> defaults_;
   std::vector<std::string> words_;
+  std::vector<std::string> program_;
 };
 
 }  // namespace inquest::commands

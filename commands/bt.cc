@@ -11,6 +11,7 @@
 #include "commands/native_stack.h"
 #include "commands/registry.h"
 #include "commands/session.h"
+#include "commands/stack_output.h"
 #include "commands/text_escape.h"
 #include "postmortem/model/signal_name.h"
 
@@ -136,7 +137,7 @@ class BtBody : public ReportBody {
       output.append('#');
       output.append_number(i, 2);
       output.append(' ');
-      write_frame(output, stack, frame);
+      append_frame(output, stack, frame);
       output.append('\n');
       if (request_.verbose && !frame.location.inlined) write_details(output, stack, frame);
     }
@@ -144,44 +145,6 @@ class BtBody : public ReportBody {
       output.print("    ({} more frame{})\n", more, more == 1 ? "" : "s");
     } else if (!stack.stack.complete && !stack.stack.limited) {
       output.print("    (ends early: {})\n", escape_text(stack.stack.stop_reason));
-    }
-  }
-
-  // Deep recursion has tens of thousands of these: no text is put together on the way.
-  static void write_frame(Output& output, const NativeStack& stack, const NativeFrame& frame) {
-    const Frame& physical = stack.physical(frame);
-    if (physical.signal_trampoline) return output.append(function_name(stack, frame));
-    const CodeLocation& location = frame.location;
-    if (location.function.empty()) {
-      output.print("{:#018x} in ?? ()", physical.pc.value());
-    } else {
-      append_escaped(output, location.function);
-      output.append(" (");
-      write_arguments(output, frame);
-      output.append(')');
-    }
-    if (!location.file.empty()) {
-      output.append(" at ");
-      append_escaped(output, location.file);
-      if (location.line != 0) {
-        output.append(':');
-        output.append_number(location.line);
-      }
-    } else if (frame.module != nullptr) {
-      output.append(" from ");
-      append_escaped(output, frame.module->path);
-    }
-    if (location.inlined) output.append(" [inlined]");
-    if (physical.found_by == FoundBy::kScan) output.append(" [guess]");
-  }
-
-  static void write_arguments(Output& output, const NativeFrame& frame) {
-    bool first = true;
-    for (const Variable& argument : frame.arguments) {
-      if (!std::exchange(first, false)) output.append(", ");
-      append_escaped(output, argument.name);
-      output.append('=');
-      append_escaped(output, argument.value);
     }
   }
 
@@ -221,33 +184,12 @@ class BtBody : public ReportBody {
       const Frame& physical = stack.physical(frame);
       json.begin_object();
       json.field("index", i);
-      json.field("kind", "native");
-      json.field_if_known("function", function_name(stack, frame));
-      if (frame.module != nullptr) json.field("module", frame.module->path);
-      json.field_if_known("file", frame.location.file);
-      if (frame.location.line != 0) json.field("line", frame.location.line);
-      if (frame.location.column != 0) json.field("column", frame.location.column);
-      json.field("inlined", frame.location.inlined);
-      json.field("pc", physical.pc);
-      json.field("found_by", to_string(physical.found_by));
-      if (!frame.arguments.empty()) write_arguments(json, frame);
+      write_frame_members(json, stack, frame);
       if (request_.verbose && !frame.location.inlined) write_registers(json, physical);
       json.end_object();
     }
     json.end_array();
     if (stack.frames.size() > count) json.field("more_frames", stack.frames.size() - count);
-  }
-
-  static void write_arguments(JsonWriter& json, const NativeFrame& frame) {
-    json.begin_array("args");
-    for (const Variable& argument : frame.arguments) {
-      json.begin_object();
-      json.field("name", argument.name);
-      json.field("value", argument.value);
-      json.field_if_known("type", argument.type);
-      json.end_object();
-    }
-    json.end_array();
   }
 
   static void write_registers(JsonWriter& json, const Frame& frame) {
@@ -287,28 +229,9 @@ class FoldedBody : public ReportBody {
   }
 
  private:
-  /// A semicolon separates functions in this format.
-  static std::string word(std::string_view text) {
-    std::string result = escape_text(text);
-    std::ranges::replace(result, ';', ':');
-    return result;
-  }
-
   static std::string folded(const NativeStack& stack) {
     const Thread& thread = *stack.thread;
-    std::string line = thread.name.empty() ? fmt::format("tid {}", thread.tid) : word(thread.name);
-    for (size_t i = stack.frames.size(); i-- > 0;) {
-      const NativeFrame& frame = stack.frames[i];
-      std::string_view function = function_name(stack, frame);
-      if (!function.empty()) {
-        line += ";" + word(function);
-      } else if (frame.module != nullptr) {
-        line += ";[" + word(frame.module->path.substr(frame.module->path.rfind('/') + 1)) + "]";
-      } else {
-        line += ";[unknown]";
-      }
-    }
-    return line;
+    return folded_stack(thread.name.empty() ? fmt::format("tid {}", thread.tid) : thread.name, stack);
   }
 
   std::map<std::string, size_t> counts_;

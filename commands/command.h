@@ -51,6 +51,7 @@ struct CommandSpec {
   std::vector<std::string> aliases = {};  ///< top-level names from llnode
   bool needs_core = true;                 ///< false: it may run without a core (Session::has_target says)
   bool is_program = false;                ///< also installed as a program of this name, with this command's options
+  std::string program = {};               ///< "COMMAND": words behind `--` name a program to run (Args::program)
   bool repeats = false;                   ///< at a prompt, an empty line runs it again (next page)
 
   /// "v8 findjsobjects"

@@ -79,6 +79,7 @@ std::string usage_line(const CommandSpec& spec) {
     std::string name = positional.name + (positional.repeats ? "..." : "");
     line += positional.required ? " " + name : fmt::format(" [{}]", name);
   }
+  if (!spec.program.empty()) line += fmt::format(" [-- {} ARGS...]", spec.program);
   return line;
 }
 

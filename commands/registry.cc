@@ -32,6 +32,8 @@ Registry::Registry() {
   commands_.push_back(make_bt());
   commands_.push_back(make_check_debug_info());
   commands_.push_back(make_why());
+  commands_.push_back(make_trace());
+  commands_.push_back(make_events());
 }
 
 Registry::Registry(std::vector<std::unique_ptr<const Command>> commands, std::vector<CommandGroup> groups)

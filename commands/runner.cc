@@ -108,10 +108,15 @@ Outcome execute(const Invocation& invocation, Session& session, Output& output) 
     return outcome;
   }
   session.add_notes(*report);
-  if (invocation.args.json()) {
+  bool lines = report->body->writes_lines();
+  if (invocation.args.json() && !lines) {
     write_json(output, name, *report);
   } else {
-    report->body->write_text(output);
+    if (invocation.args.json()) {
+      report->body->write_json_lines(output);
+    } else {
+      report->body->write_text(output);
+    }
     report->body->add_late_notes(*report);
     outcome.notes = std::move(report->notes);
   }

@@ -32,6 +32,22 @@ DebugInfoSource& Session::debug_info() {
   return *debug_info_;
 }
 
+Result<std::unique_ptr<ProbeEventSource>> Session::start_trace(const TraceRequest& request) const {
+  if (!hooks_.start_trace) return unusable("processes cannot be traced from here", "run inquest trace in a shell");
+  return hooks_.start_trace(request);
+}
+
+Result<std::vector<ProbePlace>> Session::list_probes(const std::string& path, const std::string& pattern) const {
+  if (!hooks_.list_probes)
+    return unusable("places for probes cannot be listed from here", "run inquest trace in a shell");
+  return hooks_.list_probes(path, pattern);
+}
+
+Result<std::unique_ptr<ProbeEventSource>> Session::open_events(const std::string& path) const {
+  if (!hooks_.open_events) return unusable("event files cannot be read from here");
+  return hooks_.open_events(path);
+}
+
 Result<v8::Runtime*> Session::v8() {
   if (runtime_) return runtime_.get();
   if (runtime_error_) return *runtime_error_;

@@ -11,6 +11,7 @@
 #include "commands/report.h"
 #include "postmortem/model/debug_info.h"
 #include "postmortem/model/object_file.h"
+#include "postmortem/model/probe_event.h"
 #include "postmortem/model/result.h"
 #include "postmortem/model/target.h"
 #include "postmortem/model/unwinder.h"
@@ -26,6 +27,9 @@ struct SessionHooks {
   std::function<std::unique_ptr<DebugInfoSource>(const Target*)> open_debug_info = {};  ///< null: files only
   std::function<Result<ProcessDebugInfo>(uint64_t pid)> examine_process = {};
   std::function<Result<ObjectFile>(const std::string& path)> open_object = {};
+  std::function<Result<std::unique_ptr<ProbeEventSource>>(const TraceRequest&)> start_trace = {};
+  std::function<Result<std::vector<ProbePlace>>(const std::string& path, const std::string& pattern)> list_probes = {};
+  std::function<Result<std::unique_ptr<ProbeEventSource>>(const std::string& path)> open_events = {};
 };
 
 /// Where the last `v8 findjsinstances` stopped: the same request again gives the next page.
@@ -58,6 +62,16 @@ class Session {
   Result<ObjectFile> open_object(const std::string& path) const { return hooks_.open_object(path); }
   /// The debug information of a running process.
   Result<ProcessDebugInfo> examine_process(uint64_t pid) const { return hooks_.examine_process(pid); }
+
+  /// Events of running processes, or an error where this front end cannot trace.
+  Result<std::unique_ptr<ProbeEventSource>> start_trace(const TraceRequest& request) const;
+  /// The places in a program or library that can be traced.
+  Result<std::vector<ProbePlace>> list_probes(const std::string& path, const std::string& pattern) const;
+  /// The events that a tracer saved.
+  Result<std::unique_ptr<ProbeEventSource>> open_events(const std::string& path) const;
+
+  /// For sessions of commands that make their targets themselves.
+  const SessionHooks& hooks() const { return hooks_; }
 
   /// The V8 runtime, opened on first use. A failure is remembered and given again.
   Result<v8::Runtime*> v8();

@@ -48,6 +48,7 @@ class WhyBody : public ReportBody {
     if (!why.detail.empty()) line(out, why.detail);
     for (const std::string& remark : why.remarks) line(out, remark);
     out.append('\n');
+    write_events(out);
     write_signal(out);
     write_code(out);
     write_origin(out);
@@ -71,9 +72,28 @@ class WhyBody : public ReportBody {
     json_frames(json);
     json_sources(json);
     json_mappings(json);
+    json_events(json);
   }
 
  private:
+  void write_events(Output& out) const {
+    if (found_.event_file.empty()) return;
+    out.print("traced (events {})\n", escape_text(found_.event_file));
+    if (found_.more_events > 0) out.print("   ({} earlier)\n", found_.more_events);
+    for (const std::string& event : found_.events) out.print("   {}\n", escape_text(event));
+    out.append('\n');
+  }
+  void json_events(JsonWriter& json) const {
+    if (found_.event_file.empty()) return;
+    json.begin_object("traced");
+    json.field("file", found_.event_file);
+    json.begin_array("events");
+    for (const std::string& event : found_.events) json.element(event);
+    json.end_array();
+    json.field("more_events", found_.more_events);
+    json.end_object();
+  }
+
   static void line(Output& out, const std::string& text) { out.print("{}\n", escape_text(text)); }
 
   void find_mappings() {

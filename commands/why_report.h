@@ -31,6 +31,9 @@ struct WhyFindings {
   size_t explained = 0;  ///< number in `named` of the innermost function of the explained frame
   size_t unnamed = 0;    ///< frames of `stack` behind them
   std::vector<SourceLine> sources;
+  std::string event_file;           ///< of a tracer, with events of this very process; empty: none lies beside the core
+  std::vector<std::string> events;  ///< the last calls in it, as sentences
+  size_t more_events = 0;           ///< in the file before those
 };
 
 /// Fills in what follows `explanation`.

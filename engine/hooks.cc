@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "ncurses_probes/events/event_file.h"
+#include "ncurses_probes/tracer.h"
 #include "postmortem/dwarf/debug_files.h"
 #include "postmortem/dwarf/debug_info_source.h"
 #include "postmortem/dwarf/live_process.h"
@@ -16,7 +18,7 @@ namespace inquest::engine {
 commands::SessionHooks make_hooks(const EngineOptions& options) {
   dwarf::SearchOptions search = {
       .sysroot = options.sysroot, .debug_dirs = options.debug_dirs, .debuginfod = options.debuginfod};
-  return {
+  commands::SessionHooks hooks = {
       .open_runtime = v8::open_runtime,
       .open_core =
           [options](const std::string& core) {
@@ -39,7 +41,19 @@ commands::SessionHooks make_hooks(const EngineOptions& options) {
           [options](const std::string& path) {
             return elf::open_object_file(path, options.sysroot, options.debug_dirs);
           },
+      .open_events = probes::open_event_file,
   };
+#ifdef INQUEST_TRACER
+  hooks.list_probes = probes::list_probes;
+  if (options.live_tracing) hooks.start_trace = probes::start_trace;
+#else
+  auto no_tracer = [](auto&&...) {
+    return unusable("this build has no tracer", "build it where libbpf-dev, bpftool and clang are installed");
+  };
+  hooks.list_probes = no_tracer;
+  hooks.start_trace = no_tracer;
+#endif
+  return hooks;
 }
 
 }  // namespace inquest::engine

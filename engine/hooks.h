@@ -11,7 +11,8 @@ namespace inquest::engine {
 struct EngineOptions {
   std::string sysroot;
   std::vector<std::string> debug_dirs;
-  bool debuginfod = false;  ///< ask the servers of DEBUGINFOD_URLS as the last resort
+  bool live_tracing = false;  ///< processes may be traced: not from inside a debugger
+  bool debuginfod = false;    ///< ask the servers of DEBUGINFOD_URLS as the last resort
 };
 
 commands::SessionHooks make_hooks(const EngineOptions& options);

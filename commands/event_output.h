@@ -1,0 +1,25 @@
+// A tracer's events as text and as lines of JSON.
+#pragma once
+
+#include <string>
+
+#include "commands/json_writer.h"
+#include "commands/native_stack.h"
+#include "commands/output.h"
+#include "postmortem/model/probe_event.h"
+
+namespace inquest::commands {
+
+/// "set_curterm(termp=NULL)", "inflate(...) = -3", "SIGSEGV at 0x2c0, which kills".
+std::string event_title(const ProbeEvent& event);
+
+/// "14:03:07.123456" of this machine's time zone.
+std::string clock_text(int64_t wall_time);
+
+/// The frames, one to a line and numbered.
+void append_event_stack(Output& output, const NativeStack& stack);
+
+/// The members of an event's JSON object.
+void write_event_members(JsonWriter& json, const ProbeEvent& event, const NativeStack& stack);
+
+}  // namespace inquest::commands

@@ -1,0 +1,143 @@
+#include "commands/event_stacks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "postmortem/model/demangle.h"
+
+namespace inquest::commands {
+namespace {
+
+constexpr size_t kMaxProcesses = 64;  // whose files are kept open
+
+/// Hands on to a source that others use too.
+class BorrowedDebugInfo : public DebugInfoSource {
+ public:
+  explicit BorrowedDebugInfo(std::shared_ptr<DebugInfoSource> source) : source_(std::move(source)) {}
+  DebugInfo& of(const Module& module) override { return source_->of(module); }
+  Result<DebugInfo*> open(const std::string& path) override { return source_->open(path); }
+  DebugInfoReport examine(const Module& module) override { return source_->examine(module); }
+  Result<DebugInfoReport> examine_file(const std::string& path) override { return source_->examine_file(path); }
+
+ private:
+  std::shared_ptr<DebugInfoSource> source_;
+};
+
+}  // namespace
+
+/// One answer for all processes that have mapped the same build of a file.
+class EventStacks::SharedDebugInfo : public DebugInfoSource {
+ public:
+  explicit SharedDebugInfo(std::unique_ptr<DebugInfoSource> source) : source_(std::move(source)) {}
+
+  DebugInfo& of(const Module& module) override {
+    std::string key = module.file + '\n' + module.build_id;
+    // What is in no file is known by where it lies; the vdso is the same in every process.
+    if (module.file.empty()) key = module.path + '\n' + module.build_id;
+    auto [known, is_new] = modules_.try_emplace(std::move(key), nullptr);
+    if (is_new) {
+      known->second = std::make_unique<Module>(module);
+      // Its symbols are read from the files of one process, which is forgotten some time.
+      if (module.file.empty()) known->second->symbols.reset();
+    }
+    return source_->of(*known->second);
+  }
+  Result<DebugInfo*> open(const std::string& path) override { return source_->open(path); }
+  DebugInfoReport examine(const Module& module) override { return source_->examine(module); }
+  Result<DebugInfoReport> examine_file(const std::string& path) override { return source_->examine_file(path); }
+
+ private:
+  std::unique_ptr<DebugInfoSource> source_;
+  std::map<std::string, std::unique_ptr<Module>> modules_;  ///< a source knows modules by their address
+};
+
+struct EventStacks::Process {
+  std::shared_ptr<const ProcessSnapshot> snapshot;
+  EventTarget* target = nullptr;  ///< the session's
+  std::unique_ptr<Session> session;
+};
+
+EventStacks::EventStacks(const Session& session)
+    : hooks_(session.hooks()), debug_info_(std::make_shared<SharedDebugInfo>(hooks_.open_debug_info(nullptr))) {
+  hooks_.open_debug_info = [shared = debug_info_](const Target*) {
+    return std::make_unique<BorrowedDebugInfo>(shared);
+  };
+}
+
+EventStacks::~EventStacks() = default;
+
+EventStacks::Process* EventStacks::process_of(const ProbeEvent& event) {
+  if (!event.process) return nullptr;
+  auto known = std::ranges::find(processes_, event.process, [](const auto& process) { return process->snapshot; });
+  if (known != processes_.end()) {
+    processes_.splice(processes_.begin(), processes_, known);
+    return processes_.front().get();
+  }
+  auto target = event.process->open();
+  if (!target) {
+    reason_ = target.error().what;
+    return nullptr;
+  }
+  auto process = std::make_unique<Process>();
+  process->snapshot = event.process;
+  process->target = target->get();
+  process->session = std::make_unique<Session>(std::move(*target), hooks_);
+  processes_.push_front(std::move(process));
+  if (processes_.size() > kMaxProcesses) processes_.pop_back();
+  return processes_.front().get();
+}
+
+const NativeStack& EventStacks::of(const ProbeEvent& event) {
+  stack_ = {};
+  if (!event.wants_stack) return stack_;
+  ++all_;
+  Process* process = process_of(event);
+  if (process == nullptr) {
+    ++early_;
+    return stack_;
+  }
+  process->target->show(event);
+  const Thread* thread = process->session->target().threads().data();
+  stack_ = std::move(native_stacks(*process->session, std::span(&thread, 1), {}, WithArguments::kTyped)[0]);
+  if (stack_.stack.complete || stack_.stack.limited) return stack_;
+  if (!event.stack_is_whole) {
+    ++cut_;
+    stack_.stack.stop_reason = fmt::format("only {} bytes of the stack were copied", event.stack.size());
+  } else {
+    ++early_;
+    reason_ = stack_.stack.stop_reason;
+  }
+  return stack_;
+}
+
+void EventStacks::name_pointers(ProbeEvent& event) {
+  for (ProbeArgument& argument : event.arguments) {
+    bool is_pointer = argument.bits != 0 && (argument.type.empty() || argument.type.ends_with('*'));
+    Process* process = is_pointer ? process_of(event) : nullptr;
+    if (process == nullptr) continue;
+    for (const Module& module : process->session->target().modules()) {
+      Address at(argument.bits);
+      if (at < module.start || at >= module.end || !module.symbols) continue;
+      auto symbol = module.symbols->covering(module.link_time(at));
+      if (!symbol || symbol->value != module.link_time(at) || symbol->is_tls) break;
+      argument.value += " <" + demangle(symbol->name).value_or(std::string(symbol->name)) + ">";
+      break;
+    }
+  }
+}
+
+std::vector<std::string> EventStacks::notes() const {
+  std::vector<std::string> notes;
+  if (early_ > 0)
+    notes.push_back(
+        fmt::format("{} of {} stacks end early{}", early_, all_, reason_.empty() ? "" : ", the last one: " + reason_));
+  if (cut_ > 0)
+    notes.push_back(
+        fmt::format("{} of {} stacks are longer than what was copied of them: see --stack-size", cut_, all_));
+  return notes;
+}
+
+}  // namespace inquest::commands

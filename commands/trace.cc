@@ -1,0 +1,274 @@
+// `trace`: calls and signals of running processes, with arguments and whole stacks.
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "commands/args.h"
+#include "commands/command.h"
+#include "commands/event_output.h"
+#include "commands/event_stacks.h"
+#include "commands/registry.h"
+#include "commands/session.h"
+#include "commands/text_escape.h"
+#include "commands/trace_counts.h"
+
+namespace inquest::commands {
+namespace {
+
+/// Events are taken, named and written one by one, while the traced processes run.
+class TraceBody : public ReportBody {
+ public:
+  TraceBody(const Session& session, std::unique_ptr<ProbeEventSource> source, std::string file,
+            std::optional<TraceCounts> counts)
+      : stacks_(session), source_(std::move(source)), file_(std::move(file)), counts_(std::move(counts)) {}
+
+  bool works_while_writing() const override { return true; }
+  bool writes_lines() const override { return !counts_; }
+
+  void write_text(Output& output) const override {
+    if (counts_) return count(), counts_->write_text(output);
+    for_each(output, [&](const ProbeEvent& event) {
+      output.print("{} pid {} tid {} \"{}\" {}\n", clock_text(event.wall_time), event.pid, event.tid,
+                   escape_text(event.comm), escape_text(event_title(event)));
+      append_event_stack(output, stacks_.of(event));
+    });
+  }
+  void write_json_lines(Output& output) const override {
+    for_each(output, [&](const ProbeEvent& event) {
+      JsonWriter json(output);
+      json.begin_object();
+      write_event_members(json, event, stacks_.of(event));
+      json.end_object();
+      output.append('\n');
+    });
+  }
+  void write_json(JsonWriter& json) const override {
+    if (counts_) count(), counts_->write_json(json);
+  }
+
+  void add_late_notes(Report& report) const override {
+    if (problem_) {
+      report.warn(problem_->line());
+      report.incomplete = true;
+    }
+    for (std::string& remark : source_->remarks()) report.note(std::move(remark));
+    for (std::string& note : source_->notes()) report.warn(std::move(note)), report.incomplete = true;
+    for (std::string& note : stacks_.notes()) report.warn(std::move(note)), report.incomplete = true;
+    TraceStatistics statistics = source_->statistics();
+    if (counts_ && counts_->without_number() > 0) {
+      report.warn(
+          fmt::format("{} events have no such number: name the argument in the probe", counts_->without_number()));
+      report.incomplete = true;
+    }
+    if (!file_.empty()) {
+      report.note(fmt::format("{} events in {}", statistics.recorded, file_));
+    } else if (statistics.recorded == 0) {
+      report.note("no event: the probes were set, but nothing hit them");
+    }
+  }
+
+ private:
+  void count() const {
+    while (true) {
+      auto event = source_->next();
+      if (!event) problem_ = event.error();
+      if (!event || !*event) return;
+      stacks_.name_pointers(**event);
+      counts_->add(**event, stacks_);
+    }
+  }
+
+  template <class Write>
+  void for_each(Output& output, Write write) const {
+    while (output.ok()) {
+      auto event = source_->next();
+      if (!event) {
+        problem_ = event.error();
+        return;
+      }
+      if (!*event) return;
+      if (!file_.empty()) continue;
+      stacks_.name_pointers(**event);
+      write(**event);
+      output.flush();  // somebody may be watching
+    }
+  }
+
+  mutable EventStacks stacks_;
+  std::unique_ptr<ProbeEventSource> source_;
+  std::string file_;  ///< event file that the tracer writes
+  mutable std::optional<TraceCounts> counts_;
+  mutable std::optional<Error> problem_;
+};
+
+class PlacesBody : public ReportBody {
+ public:
+  explicit PlacesBody(std::vector<ProbePlace> places) : places_(std::move(places)) {}
+  void write_text(Output& output) const override {
+    for (const ProbePlace& place : places_)
+      output.print("{}{}{}\n", escape_text(place.probe), place.detail.empty() ? "" : "  ", escape_text(place.detail));
+  }
+  void write_json(JsonWriter& json) const override {
+    json.begin_rows("rows");
+    for (const ProbePlace& place : places_) {
+      json.begin_object();
+      json.field("probe", place.probe);
+      json.field("detail", place.detail);
+      json.end_object();
+    }
+    json.end_array();
+  }
+
+ private:
+  std::vector<ProbePlace> places_;
+};
+
+class Trace : public Command {
+ public:
+  using Command::Command;
+
+  Result<Report> run(Session& session, const Args& args) const override {
+    if (args.has("list")) return list(session, args);
+    TraceRequest request;
+    request.probes = args.words();
+    request.command = args.program();
+    request.pid = args.number("pid");
+    request.limit = args.number("limit").value_or(0);
+    request.stack_bytes = args.number("stack-size").value_or(request.stack_bytes);
+    request.output = args.value("output").value_or("");
+    auto counts = counts_of(args);
+    if (counts && !counts->needs_stack()) request.stack_bytes = 0;
+    if (request.probes.empty())
+      return usage_error("trace: missing PROBE", "for example: inquest trace 'libc.so.6:abort' -- ./program");
+    if (request.pid && !request.command.empty()) return usage_error("trace: --pid and a program exclude each other");
+    if (!request.pid && request.command.empty() && !args.has("all")) {
+      return usage_error("trace: missing what to trace", "-p PID, -- PROGRAM ARGS..., or --all processes");
+    }
+    if (!request.output.empty() && (args.has("count") || args.has("hist")))
+      return usage_error("trace: -o keeps every event, --count and --hist keep none", "use one of them");
+    auto source = session.start_trace(request);
+    if (!source) return std::move(source).error();
+    Report report;
+    report.body = std::make_unique<TraceBody>(session, std::move(*source), request.output, std::move(counts));
+    return report;
+  }
+
+ private:
+  static std::optional<TraceCounts> counts_of(const Args& args) {
+    using By = TraceCounts::By;
+    if (auto name = args.value("hist")) return TraceCounts(By::kFunction, *name);
+    auto by = args.value("count");
+    if (!by) return std::nullopt;
+    return TraceCounts(*by == "stack" ? By::kStack : *by == "args" ? By::kArguments : By::kFunction, {});
+  }
+
+  static Result<Report> list(const Session& session, const Args& args) {
+    if (args.words().size() > 1) return usage_error("trace --list takes one FILE or FILE:PATTERN");
+    std::string pattern, file = args.word(0);
+    if (size_t colon = file.find(':'); colon != std::string::npos) {
+      pattern = file.substr(colon + 1);
+      file.resize(colon);
+    }
+    auto places = session.list_probes(file, pattern);
+    if (!places) return std::move(places).error();
+    Report report;
+    report.body = std::make_unique<PlacesBody>(std::move(*places));
+    return report;
+  }
+};
+
+std::string description() {
+  return "Sets probes in programs and libraries and prints each hit with the arguments and the whole stack, unwound as "
+         "`bt` does for cores: no frame pointers are needed, inlined functions and tail calls are there. Processes go "
+         "on running; nothing is written into them but the kernel's breakpoints, which are gone when tracing ends. The "
+         "signal that ends a traced process is recorded too.\n\n"
+         "PROBE is FILE:FUNCTION, where FILE is a path or a name like libtinfo.so.6, then maybe names for the "
+         "arguments, a predicate that the kernel checks, and what to record:\n\n"
+         "  'libtinfo.so.6:set_curterm(termp) if termp == NULL { args, stack }'\n"
+         "  './server:handle_*'             functions whose name matches\n"
+         "  './server:main+0x1f'            an instruction; './server:0x1234' too\n"
+         "  'libc.so.6:write(int fd, char *text) if fd == 2 || fd == 1'\n"
+         "  'libz.so.1:inflate%return if ret < 0'\n"
+         "  'signal:SEGV,ABRT'              also those that a handler takes; `signal`: those that kill\n\n"
+         "FILE:SOURCE.c:42 is a line, and functions that were inlined are traced wherever that was. @ncurses, @malloc, "
+         "@cxx, "
+         "@node and @signals are ready-made sets: `trace --list` shows what is in them.\n\n"
+         "Arguments are those that debug information names, arg0 to arg5, or the names in parentheses, with C types "
+         "where their width or sign matters; `*p` "
+         "and `p[16]` compare the 8 bytes that an argument points to. A return probe breaks programs in which a C++ "
+         "exception passes through the function; use it on C only.\n\n"
+         "With --json each event is one line: time, boot_ns, probe, kind (call, return, signal), function, pid, tid, "
+         "comm, "
+         "args [{name, value, type}], returned, signal, signal_code, fatal, fault_address, at_random, frames [] as in "
+         "`bt`, complete.";
+}
+
+}  // namespace
+
+std::unique_ptr<const Command> make_trace() {
+  using Kind = OptionSpec::Kind;
+  CommandSpec spec{
+      .name = {"trace"},
+      .summary = "calls and signals of running processes, with whole stacks",
+      .description = description(),
+      .positionals = {{.name = "PROBE", .help = "what to trace, see above", .required = false, .repeats = true}},
+      .examples = {{"trace 'libtinfo.so.6:set_curterm(termp) if termp == NULL' -- ./program", "who sets it to NULL"},
+                   {"trace -p 4711 -o run.events 'libc.so.6:abort' signal", "keep the events for the core to come"},
+                   {"trace --hist size 'libc.so.6:malloc(size_t size)' -- ./program",
+                    "how much is asked for at a time"},
+                   {"trace --count stack 'libc.so.6:write' -p 4711", "input for a flame graph, ended by Control-C"},
+                   {"trace --list 'libtinfo.so.6:*term'", "which functions can be traced"}},
+      .needs_core = false,
+      .program = "PROGRAM",
+  };
+  spec.options = {
+      {.short_name = 'p',
+       .long_name = "pid",
+       .kind = Kind::kNumber,
+       .value_name = "PID",
+       .excludes = "whom",
+       .help = "trace this process"},
+      {.short_name = 'a',
+       .long_name = "all",
+       .excludes = "whom",
+       .help = "trace all processes, those that begin later too"},
+      {.short_name = 'o',
+       .long_name = "output",
+       .kind = Kind::kFile,
+       .value_name = "FILE",
+       .help = "write an event file, for `events`, and print nothing"},
+      {.short_name = 'n',
+       .long_name = "limit",
+       .kind = Kind::kNumber,
+       .value_name = "N",
+       .default_value = "0",
+       .help = "end after N events, 0 for never"},
+      {.long_name = "count",
+       .kind = Kind::kChoice,
+       .value_name = "BY",
+       .choices = {"function", "args", "stack"},
+       .excludes = "how",
+       .help = "print no events, but how many there were at the end, by function, by function with arguments, or by "
+               "stack (one line each, as flame graph programs read it)"},
+      {.long_name = "hist",
+       .kind = Kind::kText,
+       .value_name = "ARG",
+       .excludes = "how",
+       .help = "print no events, but a histogram of this argument, or of `ret`, by powers of two"},
+      {.long_name = "stack-size",
+       .kind = Kind::kNumber,
+       .value_name = "BYTES",
+       .default_value = "65536",
+       .help = "how much of each stack is copied, at most 65536"},
+      {.short_name = 'l',
+       .long_name = "list",
+       .help =
+           "list the functions of a FILE, or of FILE:PATTERN, that can be traced; without one, the ready-made sets of "
+           "probes"},
+  };
+  return std::make_unique<Trace>(std::move(spec));
+}
+
+}  // namespace inquest::commands

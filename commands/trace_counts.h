@@ -1,0 +1,51 @@
+// Events counted instead of printed: by function, arguments or stack, or as a histogram of a number.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "commands/event_stacks.h"
+#include "commands/json_writer.h"
+#include "commands/output.h"
+#include "postmortem/model/probe_event.h"
+
+namespace inquest::commands {
+
+class TraceCounts {
+ public:
+  enum class By : uint8_t { kFunction, kArguments, kStack };
+
+  /// `histogram`: name of the argument, or "ret"; empty: counts by `by`.
+  TraceCounts(By by, std::string histogram) : by_(by), histogram_(std::move(histogram)) {}
+
+  bool needs_stack() const { return histogram_.empty() && by_ == By::kStack; }
+  void add(const ProbeEvent& event, EventStacks& stacks);
+
+  /// Ascending, the largest next to the prompt; stacks in the folded form of flame graph programs.
+  void write_text(Output& output) const;
+  /// "rows": [{key, count}], largest first, or "histogram": [{low, high, count}].
+  void write_json(JsonWriter& json) const;
+  /// Events without the number that the histogram is of.
+  uint64_t without_number() const { return without_number_; }
+
+ private:
+  /// 0, then powers of two; numbers below 0 first.
+  struct Bucket {
+    int64_t low, high;
+  };
+  static Bucket bucket_of(int index);
+  static int index_of(int64_t value);
+  std::vector<std::pair<std::string, uint64_t>> sorted() const;
+
+  By by_;
+  std::string histogram_;
+  std::map<std::string, uint64_t> counts_;
+  std::map<int, uint64_t> buckets_;
+  uint64_t without_number_ = 0;
+};
+
+}  // namespace inquest::commands
