@@ -77,13 +77,14 @@ hold('sparse', 'Array', 'element', 5000000, (target) => {
 });
 hold('frozen', 'Array', 'element', 0, (target) => Object.freeze([target]));
 hold('of an object', 'Object', 'element', 1, (target) => ({ 0: 'a', 1: target }));
-hold('arguments', 'Object', 'element', 1, (target) => (function() { return arguments; })(0, target));
+hold('arguments', 'Arguments', 'element', 1, (target) => (function() { return arguments; })(0, target));
 
 // Collections.
 hold('map value', 'Map', 'entry', 'value', (target) => new Map([['first', 1], ['wanted', target]]));
 hold('map key', 'Map', 'entry', 'key', (target) => new Map([[target, 1]]));
 hold('set member', 'Set', 'entry', 'member', (target) => new Set([1, target]));
 hold('weak map value', 'WeakMap', 'entry', 'value', (target) => new WeakMap([[anchor, target]]));
+expected['weak map value'].push(['Object', 'internal', 'part of key -> value pair in WeakMap']);  // the key keeps it
 
 // Functions.
 hold('variable', 'Context', 'context', 'captured', (captured) => () => captured);

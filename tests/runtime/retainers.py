@@ -130,11 +130,22 @@ def _has(edges: set[Edge], holder: int, kind: str) -> bool:
     return any(edge.holder == holder and edge.kind == kind for edge in edges)
 
 
+def _major(version: str) -> int:
+    first = version.split(".")[0]
+    return int(first) if first.isdigit() else 99
+
+
+def _is_symbol_of(edge: Edge, case: Case) -> bool:
+    """Whether the other side has a property of the same holder that is a symbol too."""
+    other = case.missing() if edge in case.found else case.extra()
+    return edge.name.startswith("<symbol") and any(one.holder == edge.holder and one.name.startswith("<symbol") for one in other)
+
+
 def reason_for(case: Case, edge: Edge) -> str | None:
     """Why findrefs differs from the snapshot at this edge, where that is meant: see docs/references.md."""
     extra = edge in case.found
     holder_type = case.holders.get(edge.holder, "")
-    old = int(case.version.split(".")[0]) < 14 if case.version[0].isdigit() else False
+    major = _major(case.version)
     if extra and edge.kind == "element" and Edge(case.found[edge], "internal") in case.expected:
         return "frozen elements"
     if edge.kind in ("context", "internal") and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "context"):
@@ -144,8 +155,10 @@ def reason_for(case: Case, edge: Edge) -> str | None:
             return "double field"
         if edge.kind == "internal" and _has(case.extra(), edge.holder, "property"):
             return "double field"
-    if old and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "weak"):
-        return "weak in 12"
+    if major < 18 and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "weak"):
+        return "weak before 18"
+    if major < 14 and edge.kind == "property" and _is_symbol_of(edge, case):
+        return "symbol before 14"
     if extra and edge.kind == "property" and "AccessorInfo" in case.name:
         return "native accessor"
     if not extra and case.type == "code" and holder_type == "closure":

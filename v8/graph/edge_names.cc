@@ -9,7 +9,7 @@ namespace inquest::v8 {
 namespace {
 
 constexpr uint64_t kProperties = 8, kElements = 16, kAfterHeader = 24;
-constexpr uint64_t kBoundArguments = 40, kRegisters = 72;
+constexpr uint64_t kBoundArguments = 40, kRegisters = 72, kProxyTarget = 16;
 
 /// A field that V8's snapshots name. Offsets are those of the .tq files, the same in all versions unless said.
 struct Field {
@@ -24,16 +24,9 @@ constexpr Field kFields[] = {
     {"JSWeakSet", 24, "table"},
     {"JSWeakRef", 24, "target"},
     {"JSPromise", 24, "reactions_or_result"},
-    {"JSProxy", 16, "target"},
-    {"JSProxy", 24, "handler"},
     {"JSBoundFunction", 24, "bound_function"},
     {"JSBoundFunction", 32, "bound_this"},
     {"JSBoundFunction", 40, "bindings"},
-    {"JSGeneratorObject", 24, "function"},
-    {"JSGeneratorObject", 32, "context"},
-    {"JSGeneratorObject", 40, "receiver"},
-    {"JSGeneratorObject", 48, "input_or_debug_pos"},
-    {"JSGeneratorObject", 72, "parameters_and_registers"},
     {"JSAsyncFunctionObject", 80, "promise"},
     {"JSAsyncGeneratorObject", 80, "queue"},
     {"JSGlobalProxy", 24, "native_context"},
@@ -67,9 +60,12 @@ constexpr Field kFields[] = {
     {"AllocationSite", 16, "nested_site"},
 };
 
-bool is_generator(std::string_view type) {
-  return type == "JSGeneratorObject" || type == "JSAsyncFunctionObject" || type == "JSAsyncGeneratorObject";
-}
+/// JSGeneratorObject, and async functions and generators, which begin like it.
+constexpr Field kGeneratorFields[] = {{{}, 24, "function"},
+                                      {{}, 32, "context"},
+                                      {{}, 40, "receiver"},
+                                      {{}, 48, "input_or_debug_pos"},
+                                      {{}, kRegisters, "parameters_and_registers"}};
 
 uint64_t count_of(uint64_t word) {
   return is_smi(word) && smi_value(word) > 0 ? static_cast<uint64_t>(smi_value(word)) : 0;
@@ -211,16 +207,35 @@ EdgeName EdgeNames::of_receiver(uint64_t holder, const MapInfo& map, uint64_t of
     }
     if (offset == kCode || offset < shared) return internal("code");
   }
+  if (map.type == heap_.types().js_proxy) return internal(offset == kProxyTarget ? "target" : "handler");
   for (const Field& field : kFields) {
-    if (field.offset == offset && (field.type == type || (field.type == "JSGeneratorObject" && is_generator(type))))
-      return internal(field.name);
+    if (field.offset == offset && field.type == type) return internal(field.name);
   }
+  if (is_generator(holder, map)) {
+    for (const Field& field : kGeneratorFields) {
+      if (field.offset == offset) return internal(field.name);
+    }
+  }
+  uint64_t table = objects_.field(holder, kAfterHeader);
+  bool has_table = has_map(table, ordered_hash_map_) || has_map(table, ordered_hash_set_) || has_map(table, ephemeron_hash_table_);
+  if (offset == kAfterHeader && has_table) return internal("table");  // not all versions name the types
   if (type.ends_with("ArrayBufferView") || type == "JSTypedArray" || type.ends_with("DataView")) {
     return internal("buffer");  // base_pointer and elements are the other tagged words; both are data
   }
   bool of_api = type.empty() || type == "JSObjectWithEmbedderSlots" || type.find("Api") != type.npos;
   if (of_api && offset >= kAfterHeader) return internal((offset - kAfterHeader) / 8);
   return hidden(offset);
+}
+
+/// Generators have no type in v8dbg_ constants of most versions. They hold their function first, and a Smi for their state.
+bool EdgeNames::is_generator(uint64_t word, const MapInfo& map) const {
+  constexpr uint64_t kContinuation = 64;
+  constexpr uint32_t kLeastBytes = 80;
+  std::string_view type = heap_.types()[map.type].name;
+  if (!type.empty() && type != "JSGeneratorObject" && type != "JSAsyncFunctionObject" && type != "JSAsyncGeneratorObject")
+    return false;
+  return map.category == Category::kReceiver && map.instance_size >= kLeastBytes &&
+         objects_.is_function(objects_.field(word, kAfterHeader)) && is_smi(objects_.field(word, kContinuation));
 }
 
 const std::vector<std::string>& EdgeNames::local_names(uint64_t scope_info) {
@@ -311,7 +326,7 @@ std::optional<EdgeName> EdgeNames::through(uint64_t owner, uint64_t owner_offset
   if (map->type == heap_.types().js_bound_function && owner_offset == kBoundArguments && offset >= 16) {
     return EdgeName{.kind = EdgeKind::kShortcut, .name = "bound_argument_" + std::to_string(offset / 8 - 2)};
   }
-  if (owner_offset == kRegisters && offset >= 16 && of_receiver(owner, *map, kRegisters).name.starts_with("parameters"))
+  if (owner_offset == kRegisters && offset >= 16 && is_generator(owner, *map))
     return EdgeName{.kind = EdgeKind::kInternal, .name = "register " + std::to_string(offset / 8 - 2)};
   return std::nullopt;
 }

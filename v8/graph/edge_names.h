@@ -56,6 +56,7 @@ class EdgeNames {
   std::optional<EdgeName> collection_entry(uint64_t store, uint64_t offset) const;
   std::optional<EdgeName> ephemeron_entry(uint64_t store, uint64_t offset) const;
   const std::vector<std::string>& local_names(uint64_t scope_info);
+  bool is_generator(uint64_t word, const MapInfo& map) const;
   uint32_t inobject_properties(const MapInfo& map) const;
 
   const Heap& heap_;
