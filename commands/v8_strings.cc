@@ -88,7 +88,7 @@ class V8Strings : public Command {
     options.max_text = args.number("length").value_or(args.json() ? kJsonUnits : kTextUnits);
     if (args.has("full-string")) options.max_text = std::numeric_limits<uint32_t>::max();
     if (auto regex = args.value("regex")) {
-      auto pattern = v8::TextPattern::parse(*regex, args.has("ignore-case"));
+      auto pattern = v8::Regex::parse(*regex, args.has("ignore-case"));
       if (!pattern) return std::move(pattern).error().with_context("--regex");
       options.pattern = std::move(*pattern);
     }
@@ -116,6 +116,11 @@ class V8Strings : public Command {
     if (found->unreadable > 0) {
       report.incomplete = true;
       report.warn(fmt::format("The characters of {} strings are not in the core.", found->unreadable));
+    }
+    if (options.pattern && options.pattern->given_up() > 0) {
+      report.incomplete = true;
+      report.warn(fmt::format("The regular expression was given up on in {} strings: it tries too many ways.",
+                              options.pattern->given_up()));
     }
     bool isolates = (*runtime)->info().isolates.size() > 1;
     report.body = std::make_unique<StringsBody>(std::move(found).value(), isolates);

@@ -217,7 +217,8 @@ EdgeName EdgeNames::of_receiver(uint64_t holder, const MapInfo& map, uint64_t of
     }
   }
   uint64_t table = objects_.field(holder, kAfterHeader);
-  bool has_table = has_map(table, ordered_hash_map_) || has_map(table, ordered_hash_set_) || has_map(table, ephemeron_hash_table_);
+  bool has_table =
+      has_map(table, ordered_hash_map_) || has_map(table, ordered_hash_set_) || has_map(table, ephemeron_hash_table_);
   if (offset == kAfterHeader && has_table) return internal("table");  // not all versions name the types
   if (type.ends_with("ArrayBufferView") || type == "JSTypedArray" || type.ends_with("DataView")) {
     return internal("buffer");  // base_pointer and elements are the other tagged words; both are data
@@ -227,12 +228,14 @@ EdgeName EdgeNames::of_receiver(uint64_t holder, const MapInfo& map, uint64_t of
   return hidden(offset);
 }
 
-/// Generators have no type in v8dbg_ constants of most versions. They hold their function first, and a Smi for their state.
+/// Generators have no type in v8dbg_ constants of most versions. They hold their function first, and a Smi for their
+/// state.
 bool EdgeNames::is_generator(uint64_t word, const MapInfo& map) const {
   constexpr uint64_t kContinuation = 64;
   constexpr uint32_t kLeastBytes = 80;
   std::string_view type = heap_.types()[map.type].name;
-  if (!type.empty() && type != "JSGeneratorObject" && type != "JSAsyncFunctionObject" && type != "JSAsyncGeneratorObject")
+  if (!type.empty() && type != "JSGeneratorObject" && type != "JSAsyncFunctionObject" &&
+      type != "JSAsyncGeneratorObject")
     return false;
   return map.category == Category::kReceiver && map.instance_size >= kLeastBytes &&
          objects_.is_function(objects_.field(word, kAfterHeader)) && is_smi(objects_.field(word, kContinuation));

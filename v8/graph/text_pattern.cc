@@ -12,7 +12,7 @@ namespace inquest::v8 {
 namespace {
 
 constexpr uint32_t kMatchLimit = 10000000;  ///< steps of backtracking in one string
-constexpr size_t kJitStackFirst = 32 << 10, kJitStackMost = 4 << 20;
+constexpr size_t kJitStackFirst = 32 << 10, kJitStackMost = 32 << 20;
 
 const std::byte* find_bytes(const std::byte* text, size_t size, const void* part, size_t part_size) {
   return static_cast<const std::byte*>(memmem(text, size, part, part_size));

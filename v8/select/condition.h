@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "postmortem/model/result.h"
-#include "v8/select/text_pattern.h"
+#include "v8/select/regex.h"
 
 namespace inquest::v8 {
 
@@ -37,7 +37,7 @@ struct Condition {
   Order order = Order::kEqual;        ///< of kCompare
   Operand left = {};                  ///< of all others; of kExists and kMatches a path
   Operand right = {};                 ///< of kCompare
-  std::optional<TextPattern> pattern = {};
+  std::optional<Regex> pattern = {};
 };
 
 /// A mistake is a usage error that tells the column, from 1.

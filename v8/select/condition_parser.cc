@@ -135,7 +135,7 @@ class Parser {
         return mistake(fmt::format("there is no flag {} of regular expressions, only i", text_[at_]));
       ignore_case = true;
     }
-    auto pattern = TextPattern::parse(source, ignore_case);
+    auto pattern = Regex::parse(source, ignore_case);
     if (!pattern) {
       at_ = begin;
       return mistake(pattern.error().what);

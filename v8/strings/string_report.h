@@ -7,18 +7,18 @@
 #include <vector>
 
 #include "postmortem/model/address.h"
-#include "v8/select/text_pattern.h"
+#include "v8/select/regex.h"
 
 namespace inquest::v8 {
 
 struct StringOptions {
   enum class Sort : uint8_t { kWasted, kCount, kSize, kLength };
   Sort sort = Sort::kWasted;
-  bool single = false;                 ///< texts that are there once, too
-  std::optional<TextPattern> pattern;  ///< only texts that it matches; of long texts the first 64 Ki characters count
-  uint64_t min_length = 0;             ///< UTF-16 units
-  uint64_t limit = 0;                  ///< rows; 0: all
-  uint64_t max_text = 16;              ///< UTF-16 units of StringRow::text
+  bool single = false;           ///< texts that are there once, too
+  std::optional<Regex> pattern;  ///< only texts that it matches; of long texts the first 64 Ki characters count
+  uint64_t min_length = 0;       ///< UTF-16 units
+  uint64_t limit = 0;            ///< rows; 0: all
+  uint64_t max_text = 16;        ///< UTF-16 units of StringRow::text
 };
 
 /// All strings with one text in one isolate.

@@ -80,9 +80,9 @@ TEST(ConditionTest, TellsTheColumnOfAMistake) {
   EXPECT_THAT(mistake(std::string(100000, '!')), HasSubstr("nested too deep"));
 }
 
-TEST(TextPatternTest, MatchesAnywhere) {
+TEST(RegexTest, MatchesAnywhere) {
   auto matches = [](std::string_view pattern, std::string_view text, bool ignore_case = false) {
-    return TextPattern::parse(pattern, ignore_case)->matches(text);
+    return Regex::parse(pattern, ignore_case)->matches(text);
   };
   EXPECT_TRUE(matches("b.d", "abcde"));
   EXPECT_FALSE(matches("^b", "abc"));
@@ -98,13 +98,13 @@ TEST(TextPatternTest, MatchesAnywhere) {
   EXPECT_TRUE(matches("\u2603?x", "x"));
 }
 
-TEST(TextPatternTest, BearsWithWhatIsMadeToHurt) {
-  auto pattern = TextPattern::parse("(a+)+$");
+TEST(RegexTest, BearsWithWhatIsMadeToHurt) {
+  auto pattern = Regex::parse("(a+)+$");
   ASSERT_TRUE(pattern);
   EXPECT_FALSE(pattern->matches(std::string(5000, 'a') + "b"));
-  EXPECT_TRUE(TextPattern::parse("(x|y|a)*b")->matches(std::string(65536, 'a') + "b")) << "no recursion per character";
-  EXPECT_FALSE(TextPattern::parse("("));
-  EXPECT_FALSE(TextPattern::parse(std::string(2000, 'a')));
+  EXPECT_TRUE(Regex::parse("(x|y|a)*b")->matches(std::string(65536, 'a') + "b")) << "no recursion per character";
+  EXPECT_FALSE(Regex::parse("("));
+  EXPECT_FALSE(Regex::parse(std::string(2000, 'a')));
 }
 
 }  // namespace

@@ -183,9 +183,8 @@ TEST_F(SearchTest, DictionariesAndPropertyArraysBelongToTheirObject) {
   uint64_t slow_map = v8.new_map({.size = 24, .bit_field3 = inquest::testing::kDictionaryMap});
   uint64_t slow = v8.object(slow_map, {}, v8.dictionary({name, target}));
   uint64_t array = v8.fixed_array({target}, "property_array_map");
-  uint64_t small_map = v8.new_map({.size = 24,
-                                   .bit_field3 = inquest::testing::own_descriptors(1),
-                                   .descriptors = v8.descriptors({key})});
+  uint64_t small_map = v8.new_map(
+      {.size = 24, .bit_field3 = inquest::testing::own_descriptors(1), .descriptors = v8.descriptors({key})});
   uint64_t small = v8.object(small_map, {}, array);
   References found = who(target);
   ASSERT_EQ(found.rows.size(), 2u);
@@ -275,8 +274,7 @@ TEST_F(SearchTest, LimitsSayHowManyMore) {
   uint64_t target = node();
   std::vector<uint64_t> arrays;
   for (int i = 0; i < 10; ++i) arrays.push_back(node({target}));
-  References found = search(
-      {.by = By::kValue, .word = target, .which = Reachability::kAll, .skip = 2, .limit = 3});
+  References found = search({.by = By::kValue, .word = target, .which = Reachability::kAll, .skip = 2, .limit = 3});
   ASSERT_EQ(found.rows.size(), 3u);
   EXPECT_EQ(found.rows[0].holder, Address(arrays[2]));
   EXPECT_EQ(found.more, 5u);
@@ -346,7 +344,8 @@ TEST_F(IndexFileTest, IsNotThereBeforeItIsSaved) {
 TEST_F(IndexFileTest, DamageIsFound) {
   ASSERT_FALSE(save());
   auto size = static_cast<int64_t>(std::filesystem::file_size(file_->path()));
-  for (int64_t at : {int64_t{0}, int64_t{9}, int64_t{20}, int64_t{60}, int64_t{4096}, int64_t{-1}, size / 4096 * 4096}) {
+  for (int64_t at :
+       {int64_t{0}, int64_t{9}, int64_t{20}, int64_t{60}, int64_t{4096}, int64_t{-1}, size / 4096 * 4096}) {
     if (at == size) continue;
     change_byte(at);
     EXPECT_FALSE(file_->load().ok()) << "byte " << at;
