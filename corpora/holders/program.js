@@ -105,7 +105,7 @@ hold('constructed', 'Function', 'property', 'prototype', (target) => {
   Made.prototype = target;
   return Made;
 });
-hold('generator', 'Object', 'internal', 'register', (target) => {
+hold('generator', 'steps', 'internal', 'register', (target) => {
   function* steps(kept) {
     const again = [kept];
     again[0] = null;

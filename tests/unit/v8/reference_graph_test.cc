@@ -127,7 +127,7 @@ TEST_F(GraphTest, RefusesListsOfAnotherHeap) {
 class SearchTest : public GraphTest {
  protected:
   SearchTest() {
-    key = v8.string("user", "one_byte_internalized_string_map");
+    key = v8.string("user", "internalized_string_map");
     map = v8.new_map({.type = type::kJSObject,
                       .size = 32,
                       .inobject_start = 3,
@@ -179,7 +179,7 @@ TEST_F(SearchTest, ElementsBelongToTheObjectNotToItsStore) {
 }
 
 TEST_F(SearchTest, DictionariesAndPropertyArraysBelongToTheirObject) {
-  uint64_t target = node(), name = v8.string("slow", "one_byte_internalized_string_map");
+  uint64_t target = node(), name = v8.string("slow", "internalized_string_map");
   uint64_t slow_map = v8.new_map({.size = 24, .bit_field3 = inquest::testing::kDictionaryMap});
   uint64_t slow = v8.object(slow_map, {}, v8.dictionary({name, target}));
   uint64_t array = v8.fixed_array({target}, "property_array_map");
