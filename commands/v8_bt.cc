@@ -188,14 +188,11 @@ class V8BtBody : public ReportBody {
       text += fmt::format("        {} | {}\n", frame.v8.line, escape_text(details.source_line));
     for (const auto* values : {&details.registers, &details.context}) {
       for (const auto& variable : *values) {
-        text += fmt::format("        {} = {}\n", escape_text(variable.name), escape_text(text_of(variable)));
+        text += fmt::format("        {} = {}\n", escape_text(variable.name),
+                            escape_text(runtime_.describe_value(variable.value)));
       }
     }
     return text;
-  }
-
-  std::string text_of(const v8::V8FrameDetails::Variable& variable) const {
-    return variable.number ? fmt::format("<Number: {:f}>", *variable.number) : runtime_.describe(variable.value);
   }
 
   static std::string native_text(const MergedStack& stack, const MergedFrame& frame) {
@@ -241,9 +238,11 @@ class V8BtBody : public ReportBody {
     std::string text = frame.function.empty() ? "(anonymous)" : escape_text(frame.function);
     if (frame.kind != V8FrameKind::kJs && frame.function_word == 0) return text;
     std::string inside;
-    if (frame.receiver) inside = "this=" + escape_text(runtime_.describe(*frame.receiver));
+    if (frame.receiver) inside = "this=" + escape_text(runtime_.describe_value(*frame.receiver));
     if (frame.inlined && !frame.receiver) inside = "<optimized out>";
-    for (uint64_t argument : frame.arguments) inside += ", " + escape_text(runtime_.describe(argument));
+    for (const v8::FrameValue& argument : frame.arguments) {
+      inside += ", " + escape_text(runtime_.describe_value(argument));
+    }
     if (frame.argument_count > frame.arguments.size()) {
       inside += fmt::format(", and {} more", frame.argument_count - frame.arguments.size());
     }
@@ -260,7 +259,7 @@ class V8BtBody : public ReportBody {
     for (const auto& [key, values] : {std::pair("registers", &details.registers), {"context", &details.context}}) {
       if (values->empty()) continue;
       json.begin_object(key);
-      for (const auto& variable : *values) json.field(variable.name, text_of(variable));
+      for (const auto& variable : *values) json.field(variable.name, runtime_.describe_value(variable.value));
       json.end_object();
     }
   }
@@ -311,10 +310,10 @@ class V8BtBody : public ReportBody {
     json.field_if_known("tier", tier_name(frame.tier));
     if (frame.function_word != 0) json.field("function_address", Address(frame.function_word));
     json.field_if_known("remark", frame.remark);
-    if (frame.receiver) json.field("this", runtime_.describe(*frame.receiver));
+    if (frame.receiver) json.field("this", runtime_.describe_value(*frame.receiver));
     if (!frame.arguments.empty()) {
       json.begin_array("args");
-      for (uint64_t argument : frame.arguments) json.element(runtime_.describe(argument));
+      for (const v8::FrameValue& argument : frame.arguments) json.element(runtime_.describe_value(argument));
       json.end_array();
     }
     if (request_.verbose) write_details(json, merged);

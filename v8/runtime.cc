@@ -96,6 +96,15 @@ class RuntimeImpl : public Runtime {
   V8FrameDetails frame_details(const Frame& frame, const V8Frame& described) override {
     return frame_reader().details(frame, described);
   }
+  std::string describe_value(const FrameValue& value) override {
+    switch (value.kind) {
+      case FrameValue::Kind::kTagged: return describe(value.word);
+      case FrameValue::Kind::kNumber: return Describer::number(value.number);
+      case FrameValue::Kind::kNotAllocated: return describer().not_allocated(value.word);
+      case FrameValue::Kind::kOptimizedOut: return "<optimized out>";
+    }
+    return {};
+  }
   std::string source_mapping_url(uint64_t script) override {
     return frame_reader().scripts().source_mapping_url(script);
   }

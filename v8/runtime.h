@@ -152,6 +152,8 @@ class Runtime {
   virtual std::vector<V8Frame> describe_frame(const Frame& frame) = 0;
   /// More about one of these functions.
   virtual V8FrameDetails frame_details(const Frame&, const V8Frame&) { return {}; }
+  /// A receiver or an argument, as describe() does; "<optimized out>" for what V8 does not keep.
+  virtual std::string describe_value(const FrameValue& value) { return describe(value.word); }
   /// What the sourceMappingURL comment of a script says (V8Frame::script_word); "" when there is none.
   virtual std::string source_mapping_url(uint64_t /*script*/) { return {}; }
 

@@ -115,6 +115,12 @@ std::string CallSiteNames::type_name(uint64_t receiver) const {
   return constructor_names(isolate_of(receiver)).name(*map, receiver);
 }
 
+std::string CallSiteNames::type_name_by_map(uint64_t receiver_map) const {
+  const MapInfo* map = objects_.map_info(receiver_map);
+  if (map == nullptr || map->category != Category::kReceiver) return {};
+  return constructor_names(isolate_of(receiver_map)).name(*map, 0);
+}
+
 bool CallSiteNames::holds(const ObjectReader::Property& property, uint64_t function) const {
   if (property.raw_double) return false;
   if (!property.accessor) return property.value == function;
@@ -171,10 +177,14 @@ std::string CallSiteNames::text(const CallSite& site) const {
   std::string name = function_name(site);
   std::string prefix = site.async ? "async " : "";
   if (site.constructor) return prefix + "new " + (name.empty() ? "<anonymous>" : name);
-  if (!site.receiver || is_top_level(*site.receiver)) return prefix + name;
+  bool by_map = site.receiver_map != 0;
+  if (!by_map && (!site.receiver || is_top_level(*site.receiver))) return prefix + name;
   const V8Version& version = objects_.heap().layout().version;
-  std::string type = type_name(*site.receiver);
-  std::string method = method_name(site, *site.receiver);
+  std::string type = by_map ? type_name_by_map(site.receiver_map) : type_name(*site.receiver);
+  // An object that was not allocated has methods from its prototypes only, as far as can be seen.
+  const MapInfo* map = by_map ? objects_.map_info(site.receiver_map) : nullptr;
+  uint64_t holder = map ? objects_.field(map->map + 1, objects_.heap().layout().map.prototype) : 0;
+  std::string method = method_name(site, by_map ? holder : *site.receiver);
   if (name.empty()) return prefix + (type.empty() ? "" : type + ".") + (method.empty() ? "<anonymous>" : method);
   bool with_type = version >= kTypeOfIdentifiersOnly ? is_identifier(name) && name != type : !name.starts_with(type);
   std::string text = prefix;

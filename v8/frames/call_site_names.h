@@ -24,6 +24,7 @@ struct CallSite {
   uint64_t function = 0;  ///< JSFunction; of an inlined call it may be unknown
   uint64_t shared = 0;    ///< SharedFunctionInfo
   std::optional<uint64_t> receiver;
+  uint64_t receiver_map = 0;  ///< the Map (tagged) of a receiver that was not allocated and so has no word
   bool constructor = false;
   bool async = false;  ///< a function that awaits, below the ones that run
 };
@@ -41,6 +42,7 @@ class CallSiteNames {
 
  private:
   std::string type_name(uint64_t receiver) const;
+  std::string type_name_by_map(uint64_t receiver_map) const;
   std::string method_name(const CallSite& site, uint64_t receiver) const;
   std::string find_method_name(const CallSite& site, uint64_t receiver) const;
   std::string initializer_name(uint64_t shared) const;

@@ -25,7 +25,8 @@ std::vector<V8FrameDetails::Variable> FrameReader::registers_of(Address fp) cons
   if (size <= 0 || size % 8 != 0) return values;
   size_t count = std::min(static_cast<size_t>(size) / 8, kMaxRegisters);
   for (size_t i = 0; i < count; ++i) {
-    values.push_back({"r" + std::to_string(i), slot(fp, offsets_.registers - 8 * static_cast<int64_t>(i))});
+    values.push_back(
+        {"r" + std::to_string(i), FrameValue::tagged(slot(fp, offsets_.registers - 8 * static_cast<int64_t>(i)))});
   }
   return values;
 }
@@ -37,8 +38,9 @@ std::vector<V8FrameDetails::Variable> FrameReader::context_variables(uint64_t co
     ContextContents contents = read_context(objects_, context);
     size_t shown = std::min(contents.variables.size(), kMaxVariables);
     for (ContextVariable& each : std::span(contents.variables).first(shown)) {
-      variables.push_back({.name = std::move(each.name), .value = each.value});
-      if (each.is_number) variables.back().number = each.number;
+      FrameValue value = FrameValue::tagged(each.value);
+      if (each.is_number) value = {.kind = FrameValue::Kind::kNumber, .word = 0, .number = each.number};
+      variables.push_back({std::move(each.name), value});
     }
     context = contents.previous;
   }

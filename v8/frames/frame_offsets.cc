@@ -15,11 +15,17 @@ void by_version(FrameOffsets& offsets, const V8Version& version) {
     offsets.count_has_receiver = false;
     offsets.maglev = FrameOffsets::kNoMaglev;
   }
+  // Entries were added before the rows; between the measured versions the rows themselves tell.
+  if (version < V8Version{9, 0}) offsets.deopt_entries = 10;
+  if (version < V8Version{8, 4}) offsets.deopt_entries = 9;
+  if (version < V8Version{7, 7}) offsets.deopt_entries = 8;
   if (version >= V8Version{11, 6}) {
     offsets.deopt_data = 8;
     offsets.positions = 16;
+    offsets.code_flags = 40;
   }
   if (version >= V8Version{12, 0}) {
+    offsets.code_flags = 48;
     offsets.frame_size = 48;
     offsets.source_positions = 24;
     offsets.registers = -56;
@@ -37,9 +43,10 @@ void by_version(FrameOffsets& offsets, const V8Version& version) {
 
 }  // namespace
 
-FrameOffsets FrameOffsets::resolve(const Constants& constants, const V8Version& version, uint16_t bytecode_header) {
+FrameOffsets FrameOffsets::resolve(const Constants& constants, const V8Version& version, const LayoutTable& table) {
   FrameOffsets offsets;
-  offsets.bytecode_header = bytecode_header;
+  offsets.bytecode_header = table.bytecode_array_header;
+  offsets.instruction_size = table.code_instruction_size;
   by_version(offsets, version);
   auto take = [&](uint16_t& offset, std::string_view class_name, std::string_view field) {
     auto value = constants.field(class_name, field);
@@ -56,7 +63,7 @@ FrameOffsets FrameOffsets::resolve(const Constants& constants, const V8Version& 
   take(offsets.deopt_data, "Code", "deoptimization_data");
   take(offsets.positions, "Code", "source_position_table");
   take(offsets.code_flags, "Code", "flags");
-  if (version >= V8Version{12, 0}) take(offsets.instruction_size, "Code", "instruction_size");
+  take(offsets.instruction_size, "Code", "instruction_size");
   take(offsets.eval_from_position, "Script", "eval_from_position");
   if (constants.field("Script", "compiled_lazy_function_positions")) {
     offsets.source_url = 112;

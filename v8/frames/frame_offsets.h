@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "v8/layout/constants.h"
+#include "v8/layout/layout_table.h"
 #include "v8/layout/version.h"
 
 namespace inquest::v8 {
@@ -29,7 +30,7 @@ struct FrameOffsets {
   uint16_t deopt_data = 16;         ///< in Code: DeoptimizationData, or the bytecodes of baseline code
   uint16_t positions = 24;          ///< in Code: source positions, or the bytecode offsets of baseline code
   uint16_t code_flags = 48;         ///< in Code: u32, CodeKind in the low four bits (from 10.x on)
-  uint16_t instruction_size = 0;    ///< in Code: i32, followed by the size of metadata; 0: not known (before 12.x)
+  uint16_t instruction_size = 40;   ///< in Code: i32, from 9.x on followed by the size of metadata
   uint8_t maglev = 12;              ///< CodeKind::MAGLEV; kNoMaglev before 10.x
   uint8_t literals = 2;             ///< index of the literals in DeoptimizationData
   uint8_t inlining = 7;             ///< index of the inlining positions in DeoptimizationData
@@ -43,7 +44,7 @@ struct FrameOffsets {
 
   static constexpr uint8_t kNoMaglev = 255;
 
-  static FrameOffsets resolve(const Constants& constants, const V8Version& version, uint16_t bytecode_header);
+  static FrameOffsets resolve(const Constants& constants, const V8Version& version, const LayoutTable& table);
 };
 
 }  // namespace inquest::v8

@@ -4,16 +4,13 @@
 #include <cstring>
 
 #include "v8/frames/bytecode_sizes.h"
-#include "v8/frames/deopt_points.h"
 
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kMaxInlined = 64;       ///< far above V8's own limits on nested inlining
 constexpr size_t kMaxArguments = 16;     ///< shown of one frame
 constexpr uint64_t kMaxCount = 1 << 20;  ///< of arguments; more is no count
 constexpr uint64_t kMaxMarker = 256;     ///< frame types are fewer than 64 in all versions, stored shifted by one
-constexpr uint64_t kAnyNumber = 0xffff;  ///< formal parameter count of builtins that look at argc
 
 const char* const kFrameTypes[] = {"EntryFrame",
                                    "ConstructEntryFrame",
@@ -45,7 +42,7 @@ FrameOffsets FrameReader::offsets_for(const Heap& heap, std::map<int, std::strin
   for (const char* name : kFrameTypes) {
     if (auto value = constants.value("frametype_" + std::string(name))) frame_types[*value] = name;
   }
-  return FrameOffsets::resolve(constants, heap.layout().version, heap.layout().table.bytecode_array_header);
+  return FrameOffsets::resolve(constants, heap.layout().version, heap.layout().table);
 }
 
 FrameReader::FrameReader(const Heap& heap)
@@ -55,7 +52,8 @@ FrameReader::FrameReader(const Heap& heap)
       objects_(heap_, maps_),
       scripts_(objects_, offsets_),
       names_(objects_, scripts_, offsets_),
-      code_(heap_, maps_, objects_) {
+      code_(heap_, maps_, objects_),
+      deopt_(objects_, scripts_, offsets_) {
   objects_.follow_forwarding();
 }
 
@@ -134,22 +132,20 @@ bool FrameReader::called_by_new(Address fp) const {
 
 FrameReader::Arguments FrameReader::arguments_of(Address fp, uint64_t shared) const {
   Arguments result;
+  auto argument = [&](int64_t offset) { return FrameValue::tagged(objects_.resolved(slot(fp, offset))); };
   if (offsets_.receiver_first) {
-    result.receiver = objects_.resolved(slot(fp, 16));
+    result.receiver = argument(16);
     result.count = slot(fp, offsets_.argument_count);
     if (offsets_.count_has_receiver && result.count > 0) --result.count;
     if (result.count > kMaxCount) result.count = 0;
     for (uint64_t i = 0; i < std::min<uint64_t>(result.count, kMaxArguments); ++i) {
-      result.first.push_back(objects_.resolved(slot(fp, 24 + 8 * static_cast<int64_t>(i))));
+      result.first.push_back(argument(24 + 8 * static_cast<int64_t>(i)));
     }
     return result;
   }
   // The callee finds as many as it declares; an adaptor keeps those that were passed.
-  const std::byte* formal = heap_.pages().object_bytes(objects_.resolved(shared) - 1, offsets_.formal_parameters, 2);
-  if (formal == nullptr) return result;
-  uint16_t declared;
-  std::memcpy(&declared, formal, sizeof declared);
-  result.count = declared == kAnyNumber ? slot(fp, offsets_.argument_count) : declared;
+  auto declared = scripts_.formal_parameters(shared);
+  result.count = declared ? *declared : slot(fp, offsets_.argument_count);
   Address below(slot(fp, 0));
   if (frame_type(below) == "ArgumentsAdaptorFrame" && is_smi(slot(below, -24))) {
     fp = below;
@@ -160,9 +156,9 @@ FrameReader::Arguments FrameReader::arguments_of(Address fp, uint64_t shared) co
     return result;
   }
   auto count = static_cast<int64_t>(result.count);
-  result.receiver = objects_.resolved(slot(fp, 16 + 8 * count));
+  result.receiver = argument(16 + 8 * count);
   for (int64_t i = 0; i < std::min<int64_t>(count, kMaxArguments); ++i) {
-    result.first.push_back(objects_.resolved(slot(fp, 16 + 8 * (count - 1 - i))));
+    result.first.push_back(argument(16 + 8 * (count - 1 - i)));
   }
   return result;
 }
@@ -242,81 +238,6 @@ V8Frame FrameReader::baseline(const CompiledCode& code, Address fp, uint64_t byt
   return frame;
 }
 
-std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, uint64_t pc_offset, uint64_t shared,
-                                            Tier tier) const {
-  std::vector<V8Frame> frames;
-  auto table = table_bytes(objects_, objects_.field(code.code, offsets_.positions));
-  auto position = find_source_position(table, heap_.layout().version, static_cast<int64_t>(pc_offset));
-  uint64_t data = objects_.field(code.code, offsets_.deopt_data);
-  uint64_t literals = objects_.field(data, 16 + 8ull * offsets_.literals);
-  auto inlining = table_bytes(objects_, objects_.field(data, 16 + 8ull * offsets_.inlining));
-  while (frames.size() < kMaxInlined) {
-    V8Frame frame;
-    frame.kind = V8FrameKind::kJs;
-    frame.tier = tier;
-    CallSite site;
-    site.shared = shared;
-    std::optional<InliningPosition> inlined;
-    if (position) inlined = inlining_position(inlining, position->inlining_id);
-    if (inlined && inlined->function >= 0) {
-      site.shared = objects_.field(literals, 16 + 8ull * static_cast<uint32_t>(inlined->function));
-      if ((site.shared & kTagMask) == kWeakTag) site.shared -= kWeakTag - kHeapObjectTag;
-    }
-    frame.inlined = inlined.has_value();
-    frame.script_word = scripts_.script_of(site.shared);
-    if (!frames.empty() && position) {
-      // Of an inlined call only the source tells whether it was `new`: the position of the call is that of the word.
-      V8Frame& callee = frames.back();
-      if (scripts_.has_text(frame.script_word, position->script_offset, "new "))
-        callee.function = "new " + callee.function;
-    }
-    if (inlined) frame.function = names_.text(site);
-    if (position) {
-      place(frame, position->script_offset);
-    } else {
-      frame.remark = "the code has no table of source positions";
-    }
-    frames.push_back(std::move(frame));
-    if (!inlined) break;
-    position = inlined->call;
-  }
-  return frames;
-}
-
-/// Without a table of positions: the function of the code itself, where V8 would resume it in the interpreter.
-V8Frame FrameReader::maglev_by_deopt(const CompiledCode& code, uint64_t return_offset, uint64_t shared) const {
-  V8Frame frame;
-  frame.kind = V8FrameKind::kJs;
-  frame.tier = Tier::kMaglev;
-  frame.script_word = scripts_.script_of(shared);
-  frame.remark = "the code has no table of source positions";
-  const std::byte* sizes = offsets_.instruction_size == 0
-                               ? nullptr
-                               : heap_.pages().object_bytes(code.code - 1, offsets_.instruction_size, 8);
-  if (sizes == nullptr) return frame;
-  uint32_t instructions, metadata;
-  std::memcpy(&instructions, sizes, sizeof instructions);
-  std::memcpy(&metadata, sizes + 4, sizeof metadata);
-  if (instructions > code.end - code.start || metadata > code.end - code.start - instructions) return frame;
-  auto index =
-      maglev_deopt_index(heap_.target().memory().view(Address(code.start + instructions), metadata), return_offset);
-  if (!index) return frame;
-  uint64_t data = objects_.field(code.code, offsets_.deopt_data);
-  uint64_t entry = 16 + 8 * (offsets_.deopt_entries + uint64_t{3} * *index);
-  uint64_t translation = objects_.field(data, entry + 8);
-  if (!is_smi(translation) || smi_value(translation) < 0) return frame;
-  auto translated =
-      outermost_frame(table_bytes(objects_, objects_.field(data, 16)), static_cast<uint32_t>(smi_value(translation)));
-  uint64_t bytecodes = scripts_.bytecodes_of(shared);
-  if (!translated || bytecodes == 0) return frame;
-  auto table = table_bytes(objects_, objects_.field(bytecodes, offsets_.source_positions));
-  auto position = find_source_position(table, heap_.layout().version, translated->bytecode_offset);
-  if (!position) return frame;
-  frame.remark = translated->frames == 1 ? "" : "calls that were inlined here are not shown";
-  place(frame, position->script_offset);
-  return frame;
-}
-
 std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const {
   Address fp = frame.registers.values.fp();
   uint64_t pc_offset = frame.lookup_pc().value() - code.start;
@@ -329,10 +250,7 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
   if (const std::byte* bytes = heap_.pages().object_bytes(objects_.resolved(code.code) - 1, offsets_.code_flags, 4)) {
     if ((std::to_integer<uint8_t>(bytes[0]) & 15) == offsets_.maglev) tier = Tier::kMaglev;
   }
-  std::vector<V8Frame> frames = optimized(code, pc_offset, shared, tier);
-  bool placed = std::ranges::any_of(frames, [](const V8Frame& each) { return each.line != 0; });
-  if (!placed && tier == Tier::kMaglev && !frame.exact_pc) return {maglev_by_deopt(code, pc_offset + 1, shared)};
-  return frames;
+  return optimized(code, frame, shared, tier);
 }
 
 bool FrameReader::is_api_function(uint64_t shared) const {
@@ -361,10 +279,11 @@ bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
   if (frame.argument_count > kMaxCount) return false;
   int64_t last = static_cast<int64_t>(frame.argument_count);
   int64_t receiver = offsets_.receiver_first ? (padded ? 48 : 40) : kNewTarget + 8 * int64_t{smi_value(count)} - 8;
-  site.receiver = frame.receiver = objects_.resolved(slot(fp, receiver));
+  site.receiver = objects_.resolved(slot(fp, receiver));
+  frame.receiver = FrameValue::tagged(*site.receiver);
   site.constructor = objects_.map_of(slot(fp, kNewTarget)) != nullptr && objects_.is_function(slot(fp, kNewTarget));
   for (int64_t i = 1; i <= std::min<int64_t>(last, kMaxArguments); ++i) {
-    frame.arguments.push_back(slot(fp, receiver + (offsets_.receiver_first ? 8 : -8) * i));
+    frame.arguments.push_back(FrameValue::tagged(slot(fp, receiver + (offsets_.receiver_first ? 8 : -8) * i)));
   }
   frame.function_word = function;
   frame.function = names_.text(site);
@@ -411,8 +330,14 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   if (is_builtin) frames.emplace_back().kind = V8FrameKind::kBuiltin;
   V8Frame& physical = frames.back();
   Arguments arguments = arguments_of(fp, site.shared);
-  site.receiver = physical.receiver = arguments.receiver;
-  site.constructor = called_by_new(fp);
+  // What optimised code works with may be more exact: `this` of a constructor, or made an object.
+  bool more_exact = physical.receiver && physical.receiver->kind != FrameValue::Kind::kOptimizedOut;
+  if (!more_exact) physical.receiver = arguments.receiver;
+  set_receiver(site, physical.receiver);
+  // Maglev of 13.x and later calls constructors that make no `this` beforehand without the frame of a construct stub.
+  const Page* page = heap_.pages().page_of(site.function - 1);
+  bool no_this = site.receiver == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
+  site.constructor = no_this || called_by_new(fp);
   physical.arguments = std::move(arguments.first);
   physical.argument_count = arguments.count;
   physical.function_word = site.function;

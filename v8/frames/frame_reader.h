@@ -16,6 +16,7 @@
 #include "v8/frames/call_site_names.h"
 #include "v8/frames/code_finder.h"
 #include "v8/frames/code_tables.h"
+#include "v8/frames/deopt_frames.h"
 #include "v8/frames/frame_offsets.h"
 #include "v8/frames/script_reader.h"
 #include "v8/frames/v8_frame.h"
@@ -42,9 +43,16 @@ class FrameReader : public FrameStepper {
  private:
   struct Arguments {
     uint64_t count = 0;
-    std::optional<uint64_t> receiver;
-    std::vector<uint64_t> first;
+    std::optional<FrameValue> receiver;
+    std::vector<FrameValue> first;
   };
+  /// A call in optimised code, as the code's table of source positions tells it.
+  struct PositionedCall {
+    uint64_t shared = 0;
+    std::optional<SourcePosition> position;
+    bool inlined = false;
+  };
+  static void set_receiver(CallSite& site, const std::optional<FrameValue>& receiver);
   static FrameOffsets offsets_for(const Heap& heap, std::map<int, std::string>& frame_types);
   std::string_view frame_type(Address fp) const;
   uint64_t slot(Address fp, int64_t offset) const;
@@ -58,11 +66,14 @@ class FrameReader : public FrameStepper {
   V8Frame interpreted(Address fp, std::optional<int64_t> bytecode_offset) const;
   std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;
   V8Frame baseline(const CompiledCode& code, Address fp, uint64_t bytecodes, uint64_t pc_offset) const;
-  std::vector<V8Frame> optimized(const CompiledCode& code, uint64_t pc_offset, uint64_t shared, Tier tier) const;
+  std::vector<PositionedCall> calls_by_position(const CompiledCode& code, uint64_t pc_offset, uint64_t shared) const;
+  bool agree(const std::vector<DeoptFrame>& frames, const std::vector<PositionedCall>& calls) const;
+  std::vector<V8Frame> by_position(const std::vector<PositionedCall>& calls, Tier tier) const;
+  std::vector<V8Frame> by_translation(const std::vector<DeoptFrame>& frames, Tier tier) const;
+  std::vector<V8Frame> optimized(const CompiledCode& code, const Frame& frame, uint64_t shared, Tier tier) const;
   std::vector<V8FrameDetails::Variable> registers_of(Address fp) const;
   std::vector<V8FrameDetails::Variable> context_variables(uint64_t context) const;
   const BytecodeSizes& bytecode_sizes() const;
-  V8Frame maglev_by_deopt(const CompiledCode& code, uint64_t pc_offset, uint64_t shared) const;
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
   const Heap& heap_;
@@ -73,6 +84,7 @@ class FrameReader : public FrameStepper {
   ScriptReader scripts_;
   CallSiteNames names_;
   CodeFinder code_;
+  DeoptReader deopt_;
   mutable std::optional<BytecodeSizes> bytecode_sizes_;
 };
 

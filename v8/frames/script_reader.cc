@@ -1,6 +1,7 @@
 #include "v8/frames/script_reader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 #include "v8/frames/code_tables.h"
@@ -169,6 +170,26 @@ bool ScriptReader::has_text(uint64_t word, int64_t offset, std::string_view text
   if (source.size() < start + text.size()) return false;
   return std::equal(text.begin(), text.end(), source.begin() + static_cast<ptrdiff_t>(start),
                     [](char a, char16_t b) { return static_cast<char16_t>(a) == b; });
+}
+
+std::optional<uint16_t> ScriptReader::formal_parameters(uint64_t shared) const {
+  constexpr uint16_t kAnyNumber = 0xffff;
+  constexpr V8Version kWithReceiver{9, 7};  // counted from here on; 0 then says any number too
+  const Heap& heap = objects_.heap();
+  const std::byte* bytes = heap.pages().object_bytes(objects_.resolved(shared) - 1, offsets_.formal_parameters, 2);
+  if (bytes == nullptr) return std::nullopt;
+  uint16_t count;
+  std::memcpy(&count, bytes, sizeof count);
+  if (count == kAnyNumber) return std::nullopt;
+  if (heap.layout().version < kWithReceiver) return count;
+  return count == 0 ? std::nullopt : std::optional(static_cast<uint16_t>(count - 1));
+}
+
+std::optional<SourcePosition> ScriptReader::bytecode_position(uint64_t shared, int64_t bytecode_offset) const {
+  uint64_t bytecodes = bytecodes_of(shared);
+  if (bytecodes == 0) return std::nullopt;
+  auto table = table_bytes(objects_, objects_.field(bytecodes, offsets_.source_positions));
+  return find_source_position(table, objects_.heap().layout().version, bytecode_offset);
 }
 
 std::string ScriptReader::source_mapping_url(uint64_t script) const {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "v8/frames/code_tables.h"
 #include "v8/frames/frame_offsets.h"
 #include "v8/objects/object_reader.h"
 
@@ -47,6 +48,11 @@ class ScriptReader {
   std::string source_mapping_url(uint64_t script) const;
   /// BytecodeArray (tagged) of a SharedFunctionInfo; 0 when it is not compiled or only to machine code.
   uint64_t bytecodes_of(uint64_t shared) const;
+  /// How many parameters a function declares, `this` and rest parameters not counted; nothing for builtins that take
+  /// any number.
+  std::optional<uint16_t> formal_parameters(uint64_t shared) const;
+  /// The place in the source that belongs to a bytecode, as an offset into it (-1: before the first bytecode).
+  std::optional<SourcePosition> bytecode_position(uint64_t shared, int64_t bytecode_offset) const;
 
  private:
   struct Script {

@@ -24,7 +24,7 @@ BytecodeSizes load_bytecode_sizes(const Heap& heap) {
 SourcePositions::SourcePositions(const ObjectReader& objects)
     : objects_(objects),
       offsets_(FrameOffsets::resolve(objects.heap().constants(), objects.heap().layout().version,
-                                     objects.heap().layout().table.bytecode_array_header)),
+                                     objects.heap().layout().table)),
       scripts_(objects_, offsets_),
       bytecode_sizes_(load_bytecode_sizes(objects.heap())) {
   const V8Version& version = objects.heap().layout().version;

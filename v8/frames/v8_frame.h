@@ -11,6 +11,20 @@ namespace inquest::v8 {
 enum class V8FrameKind : uint8_t { kJs, kBuiltin, kEntry, kExit, kInternal, kWasm, kRegExp };
 enum class Tier : uint8_t { kNone, kIgnition, kSparkplug, kMaglev, kTurbofan };
 
+/// A receiver, an argument or a variable, as far as V8 keeps it.
+struct FrameValue {
+  enum class Kind : uint8_t {
+    kTagged,
+    kNumber,        ///< not boxed
+    kNotAllocated,  ///< an object that exists in registers and slots only; optimised code would make it when needed
+    kOptimizedOut,  ///< not kept
+  };
+  Kind kind = Kind::kTagged;
+  uint64_t word = 0;  ///< tagged; of kNotAllocated the Map of the object (tagged)
+  double number = 0;  ///< of kNumber
+  static FrameValue tagged(uint64_t word) { return {.kind = Kind::kTagged, .word = word, .number = 0}; }
+};
+
 struct V8Frame {
   V8FrameKind kind = V8FrameKind::kInternal;
   Tier tier = Tier::kNone;
@@ -21,11 +35,11 @@ struct V8Frame {
   uint32_t line = 0;    ///< from 1; 0: unknown
   uint32_t column = 0;  ///< from 1
   bool inlined = false;
-  uint64_t function_word = 0;        ///< tagged JSFunction (of the physical frame) or 0
-  uint64_t script_word = 0;          ///< tagged Script or 0
-  std::optional<uint64_t> receiver;  ///< tagged; only where V8 keeps it
-  std::vector<uint64_t> arguments;   ///< tagged; the first ones
-  uint64_t argument_count = 0;       ///< of all
+  uint64_t function_word = 0;  ///< tagged JSFunction, or 0: not known, or the code is no function's
+  uint64_t script_word = 0;    ///< tagged Script or 0
+  std::optional<FrameValue> receiver;
+  std::vector<FrameValue> arguments;  ///< the first ones
+  uint64_t argument_count = 0;        ///< of all
   /// Why there is no line, or something else that is not as it should be; a phrase.
   std::string remark;
 };
@@ -34,8 +48,7 @@ struct V8Frame {
 struct V8FrameDetails {
   struct Variable {
     std::string name;
-    uint64_t value = 0;                 ///< tagged
-    std::optional<double> number = {};  ///< instead of `value`, of variables that V8 keeps unboxed
+    FrameValue value;
   };
   std::string source_line;
   std::vector<Variable> registers;  ///< of interpreted and baseline code: r0, r1, ...

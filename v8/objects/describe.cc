@@ -31,6 +31,17 @@ std::string Describer::brief(uint64_t word) {
   return object(word, *map);
 }
 
+std::string Describer::number(double value) { return fmt::format("<Number: {:f}>", value); }
+
+std::string Describer::not_allocated(uint64_t word) {
+  const MapInfo* map = objects_.map_info(word);
+  if (map == nullptr) return "<unknown>";
+  if (map->category != Category::kReceiver) return ConstructorNames::internal_name(heap_, *map);
+  bool is_function =
+      map->type >= heap_.layout().first_js_function_type && map->type <= heap_.layout().last_js_function_type;
+  return is_function ? "<function>" : fmt::format("<Object: {}>", names_for(word).name(*map, 0));
+}
+
 std::string Describer::object(uint64_t word, const MapInfo& map) {
   switch (map.category) {
     case Category::kString: {
@@ -38,7 +49,7 @@ std::string Describer::object(uint64_t word, const MapInfo& map) {
       std::string text = objects_.string(word, kStringUnits).value_or("");
       return fmt::format("<String: \"{}{}\">", text, length > kStringUnits ? "..." : "");
     }
-    case Category::kNumber: return fmt::format("<Number: {:f}>", as_double(objects_.field(word, 8)));
+    case Category::kNumber: return number(as_double(objects_.field(word, 8)));
     case Category::kSymbol: return fmt::format("<Symbol: {}>", property_name(objects_, word));
     case Category::kReceiver: break;
     default: {

@@ -13,6 +13,9 @@ class Describer {
   explicit Describer(const Heap& heap);
   /// One line.
   std::string brief(uint64_t word);
+  static std::string number(double value);
+  /// An object that is known by its Map (tagged) only.
+  std::string not_allocated(uint64_t map);
 
  private:
   std::string object(uint64_t word, const MapInfo& map);

@@ -27,6 +27,8 @@ class ObjectReader {
 
   /// The map of a tagged object, or nullptr when `word` is no object.
   const MapInfo* map_of(uint64_t word) const;
+  /// What a tagged Map says; nullptr when `word` is none.
+  const MapInfo* map_info(uint64_t word) const { return maps_.find(word); }
   /// The word at `offset` of a tagged object; 0 (Smi zero) when it cannot be read.
   uint64_t field(uint64_t word, uint64_t offset) const {
     if (follows_) word = forwarded(word);

@@ -1,0 +1,149 @@
+// Frames of optimised code. What the code's table of source positions says and what its translation says must agree;
+// where there is no translation to be had, the table alone gives the functions and their places, but neither receivers
+// nor arguments.
+#include <algorithm>
+#include <ranges>
+
+#include "v8/frames/frame_reader.h"
+
+namespace inquest::v8 {
+namespace {
+constexpr size_t kMaxInlined = 64;  ///< far above V8's own limits on nested inlining
+}  // namespace
+
+void FrameReader::set_receiver(CallSite& site, const std::optional<FrameValue>& receiver) {
+  if (!receiver) return;
+  if (receiver->kind == FrameValue::Kind::kNotAllocated) site.receiver_map = receiver->word;
+  if (receiver->kind == FrameValue::Kind::kTagged) site.receiver = receiver->word;
+  if (receiver->kind == FrameValue::Kind::kNumber) site.receiver = 0;  // any number is called the same
+}
+
+/// Innermost first; at least one.
+std::vector<FrameReader::PositionedCall> FrameReader::calls_by_position(const CompiledCode& code, uint64_t pc_offset,
+                                                                        uint64_t shared) const {
+  std::vector<PositionedCall> calls;
+  auto table = table_bytes(objects_, objects_.field(code.code, offsets_.positions));
+  auto position = find_source_position(table, heap_.layout().version, static_cast<int64_t>(pc_offset));
+  uint64_t data = objects_.field(code.code, offsets_.deopt_data);
+  uint64_t literals = objects_.field(data, 16 + 8ull * offsets_.literals);
+  auto inlining = table_bytes(objects_, objects_.field(data, 16 + 8ull * offsets_.inlining));
+  while (calls.size() < kMaxInlined) {
+    PositionedCall call{.shared = shared, .position = position};
+    std::optional<InliningPosition> inlined;
+    if (position) inlined = inlining_position(inlining, position->inlining_id);
+    if (inlined && inlined->function >= 0) {
+      call.shared = objects_.field(literals, 16 + 8ull * static_cast<uint32_t>(inlined->function));
+      if ((call.shared & kTagMask) == kWeakTag) call.shared -= kWeakTag - kHeapObjectTag;
+      call.shared = objects_.resolved(call.shared);
+    }
+    call.inlined = inlined.has_value();
+    calls.push_back(call);
+    if (!inlined) break;
+    position = inlined->call;
+  }
+  return calls;
+}
+
+/// Whether a translation tells of the same functions at the same places. Builtins are in translations only. The place
+/// of the innermost call may differ within its function: until 8.x the code's table often has that of an operand
+/// instead.
+bool FrameReader::agree(const std::vector<DeoptFrame>& frames, const std::vector<PositionedCall>& calls) const {
+  std::vector<const DeoptFrame*> functions;
+  for (const DeoptFrame& frame : std::views::reverse(frames)) {
+    if (frame.kind == DeoptFrame::Kind::kJs) functions.push_back(&frame);
+  }
+  if (functions.empty() || functions.back() != &frames.front()) return false;
+  if (functions.back()->shared != objects_.resolved(calls.back().shared)) return false;
+  if (!calls.front().position) return true;
+  return std::ranges::equal(functions, calls, [&](const DeoptFrame* frame, const PositionedCall& call) {
+    auto position = scripts_.bytecode_position(frame->shared, frame->bytecode_offset);
+    bool same_place = !position || !call.position || position->script_offset == call.position->script_offset;
+    return frame->shared == call.shared && (same_place || frame == functions.front());
+  });
+}
+
+/// Innermost first. Names of inlined functions are their own, `new` is a guess.
+std::vector<V8Frame> FrameReader::by_position(const std::vector<PositionedCall>& calls, Tier tier) const {
+  std::vector<V8Frame> frames;
+  for (const PositionedCall& call : calls) {
+    V8Frame frame;
+    frame.kind = V8FrameKind::kJs;
+    frame.tier = tier;
+    frame.inlined = call.inlined;
+    frame.script_word = scripts_.script_of(call.shared);
+    if (!frames.empty() && call.position) {
+      // Of an inlined call only the source tells whether it was `new`: the position of the call is that of the word.
+      V8Frame& callee = frames.back();
+      if (scripts_.has_text(frame.script_word, call.position->script_offset, "new "))
+        callee.function = "new " + callee.function;
+    }
+    CallSite site;
+    site.shared = call.shared;
+    if (call.inlined) frame.function = names_.text(site);
+    if (call.position) {
+      place(frame, call.position->script_offset);
+    } else {
+      frame.remark = "the code has no table of source positions";
+    }
+    frames.push_back(std::move(frame));
+  }
+  return frames;
+}
+
+/// Innermost first.
+std::vector<V8Frame> FrameReader::by_translation(const std::vector<DeoptFrame>& translated, Tier tier) const {
+  std::vector<V8Frame> frames;
+  for (const DeoptFrame& from : std::views::reverse(translated)) {
+    V8Frame frame;
+    frame.tier = tier;
+    frame.inlined = &from != &translated.front();
+    frames.push_back(frame);
+    V8Frame& to = frames.back();
+    if (from.kind == DeoptFrame::Kind::kWasm) {
+      to.kind = V8FrameKind::kWasm;
+      continue;
+    }
+    to.receiver = from.receiver;
+    to.arguments = from.arguments;
+    to.argument_count = from.argument_count;
+    to.function_word = from.function;
+    CallSite site;
+    site.function = from.function;
+    site.shared = from.shared;
+    site.constructor = from.constructor;
+    set_receiver(site, from.receiver);
+    to.function = names_.text(site);
+    if (from.kind == DeoptFrame::Kind::kBuiltin) {
+      to.kind = V8FrameKind::kBuiltin;
+      to.tier = Tier::kNone;
+      if (names_.function_name(site).empty()) to.function_word = 0;  // a closure of V8's own
+      if (to.function.empty()) to.function = "(builtin)";
+      continue;
+    }
+    to.kind = V8FrameKind::kJs;
+    to.script_word = scripts_.script_of(from.shared);
+    if (auto position = scripts_.bytecode_position(from.shared, from.bytecode_offset)) {
+      place(to, position->script_offset);
+    } else {
+      to.remark = "the function has no table of source positions";
+    }
+  }
+  return frames;
+}
+
+std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, const Frame& frame, uint64_t shared,
+                                            Tier tier) const {
+  uint64_t pc_offset = frame.lookup_pc().value() - code.start;
+  std::optional<Safepoint> safepoint;
+  if (!frame.exact_pc) safepoint = deopt_.safepoint(code, pc_offset + 1, tier);
+  if (safepoint && safepoint->pc > 0) pc_offset = safepoint->pc - 1;  // not that of the trampoline
+  std::vector<PositionedCall> calls = calls_by_position(code, pc_offset, shared);
+  std::vector<DeoptFrame> translated;
+  if (safepoint) {
+    translated = deopt_.frames(code, *safepoint, frame.registers.values.fp(),
+                               [&](const std::vector<DeoptFrame>& frames) { return agree(frames, calls); });
+  }
+  return translated.empty() ? by_position(calls, tier) : by_translation(translated, tier);
+}
+
+}  // namespace inquest::v8
