@@ -248,6 +248,51 @@ def check_jsstack(context: Context, case: str) -> list[str]:
     return failures
 
 
+def check_jsinline(context: Context, case: str) -> list[str]:
+    """Inlined functions against Error.stack, and the arguments that the program says they had."""
+    failures = []
+    for compiler in ("turbofan", "maglev"):
+        directory = context.make(case, compiler)
+        truth = truth_of(directory)
+        if not truth["frames"]:
+            context.say(f"{compiler}: not in this Node.js")
+            continue
+        thread = context.open(directory).json("v8", "bt")["threads"][0]
+        found = [frame for frame in thread["frames"] if _is_in_error_stack(frame)]
+        wrong = compare_stacks([_shown_like_error_stack(frame) for frame in found],
+                               [frame["shown"] for frame in truth["frames"]])
+        inlined = [frame for frame in found if frame["inlined"]]
+        with_receiver = sum("this" in frame for frame in inlined)
+        compared = 0
+        for frame in inlined:
+            passed = truth["passed"].get(re.split(r"[. ]", frame["function"].split(" [as")[0])[-1])
+            if passed is None:
+                continue
+            arguments = frame.get("args", [])
+            expected = [[_described(value) for value in values] for values in passed]
+            compared += 1
+            if not any(arguments[:len(values)] == values for values in expected):
+                wrong.append(f"{frame['function']}: arguments {arguments}, the program passed {expected}")
+        if len(truth["optimized"]) < truth["stages"] - 4 or len(inlined) < 2 * len(truth["optimized"]):
+            wrong.append(f"only {len(truth['optimized'])} of {truth['stages']} stages are optimised, {len(inlined)} frames inlined")
+        if with_receiver < len(inlined):
+            wrong.append(f"{len(inlined) - with_receiver} inlined frames have no receiver")
+        if not thread["complete"]:
+            wrong.append(f"the stack ends early: {thread.get('stop_reason')}")
+        context.say(f"{compiler}: {len(truth['frames'])} frames in Error.stack, {len(found)} found, {len(inlined)} inlined, "
+                    f"arguments of {compared} compared")
+        failures += [f"{compiler}: {line}" for line in wrong]
+    return failures
+
+
+def _described(value) -> str:
+    if value is None or value == {}:
+        return "<null>" if value is None else "<undefined>"
+    if isinstance(value, str):
+        return f'<String: "{value}">'
+    return f"<Smi: {value}>" if isinstance(value, int) else f"<Number: {value:f}>"
+
+
 def _is_in_error_stack(frame: dict) -> bool:
     """JavaScript and the builtins that are functions of JavaScript; not the stubs of V8, nor functions of Node.js in C++."""
     return frame["kind"] == "js" or (frame["kind"] == "builtin" and "function_address" in frame)
@@ -555,6 +600,7 @@ CHECKS = {
     "churn": check_churn,
     "jsstack": check_jsstack,
     "jsnames": check_jsstack,
+    "jsinline": check_jsinline,
     "jsdeath": check_jsdeath,
     "jsspin": check_jsspin,
     "jsmaps": check_jsmaps,
