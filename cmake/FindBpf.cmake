@@ -1,7 +1,7 @@
-# Bpf::Bpf (libbpf, static where there is libbpf.a, so that the program needs no library more) and what makes BPF
+# Bpf::Bpf (libbpf; the shared one, since the static one cannot become part of the plugin) and what makes BPF
 # objects: BPF_CLANG, BPFTOOL and, if there is one, BPF_STRIP.
 find_path(BPF_INCLUDE_DIR bpf/libbpf.h)
-find_library(BPF_LIBRARY NAMES libbpf.a bpf)
+find_library(BPF_LIBRARY NAMES bpf)
 find_program(BPF_CLANG NAMES clang-19 clang-18 clang-17 clang-16 clang)
 find_program(BPFTOOL bpftool PATHS /usr/sbin /sbin)
 find_program(BPF_STRIP NAMES llvm-strip-19 llvm-strip)

@@ -51,7 +51,9 @@ class LoopReader {
     result.stopping = memory_.read_value<uint32_t>(loop_ + kStopFlag).value_or(0) != 0;
     result.time_ms = memory_.read_u64(loop_ + kTime).value_or(0);
     auto link = memory_.read_pointer(loop_ + kRing);
-    size_t steps = 0;
+    // A damaged ring may not come back to the loop: Brent's way to notice that it runs in circles.
+    size_t steps = 0, mark_at = 1;
+    Address mark;
     while (link && *link != loop_ + kRing) {
       Address handle = *link - kLink;
       bool sound = memory_.read_pointer(handle + kLoopOfHandle) == loop_;
@@ -62,7 +64,12 @@ class LoopReader {
       // What the loop has for itself is not shown by uv_walk either.
       uint32_t flags = memory_.read_value<uint32_t>(handle + kFlags).value_or(0);
       if ((flags & kInternal) == 0) result.handles.push_back(this->handle(handle, result.time_ms));
-      if (++steps > kMaxHandles) {
+      bool circles = *link == mark;
+      if (++steps == mark_at) {
+        mark = *link;
+        mark_at *= 2;
+      }
+      if (circles || steps > kMaxHandles) {
         result.complete = false;
         return result;
       }

@@ -411,7 +411,9 @@ std::optional<Value> MemberReader::value(uint64_t word, const MemberPath& path, 
     value.kind = ValueKind::kAccessor;
     return value;
   }
-  if (member.word == 0) return number_value(member.number);
+  bool big = member.kind == Member::Kind::kNumber && !is_smi(member.word) && member.word != 0 &&
+             objects_.map_of(member.word)->category == Category::kBigInt;
+  if (member.kind == Member::Kind::kNumber && !big) return number_value(member.number);
   return inspector_.inspect(member.word, options);
 }
 

@@ -95,7 +95,8 @@ TEST(RegexTest, MatchesAnywhere) {
   EXPECT_TRUE(matches("(foo)?bar", "bar"));
   EXPECT_TRUE(matches("[foo]bar", "obar"));
   EXPECT_TRUE(matches("\\.js$", "x.js"));
-  EXPECT_TRUE(matches("\u2603?x", "x"));
+  EXPECT_TRUE(matches("^\u2603?x", "x"));
+  EXPECT_TRUE(matches("^\u2603{2}$", "\u2603\u2603"));
 }
 
 TEST(RegexTest, BearsWithWhatIsMadeToHurt) {
