@@ -123,7 +123,8 @@ void EventStacks::name_pointers(ProbeEvent& event) {
       if (at < module.start || at >= module.end || !module.symbols) continue;
       auto symbol = module.symbols->covering(module.link_time(at));
       if (!symbol || symbol->value != module.link_time(at) || symbol->is_tls) break;
-      argument.value += " <" + demangle(symbol->name).value_or(std::string(symbol->name)) + ">";
+      std::string name(symbol->name.substr(0, symbol->name.find('@')));  // behind it stands a version
+      argument.value += " <" + demangle(name).value_or(name) + ">";
       break;
     }
   }
