@@ -79,15 +79,17 @@ def expected_edges(snapshot: Snapshot, addresses: dict[int, int], retainers: lis
         if "part of key" in name and snapshot.types[holder] == "array":
             continue  # drawn a second time from the table, which has a weak edge
         if kind in NAMED:
-            edges.add(Edge(address, kind, name))
+            edges.add(Edge(address, kind, re.sub("^<symbol (#.*)>$", r"\1", name)))
         else:
             edges.add(Edge(address, "weak" if kind == "weak" else "internal"))
     return edges
 
 
 def _symbol_name(description: str) -> str:
-    """As snapshots print it: the same for property, getter and setter."""
+    """As snapshots print it: the same for property, getter and setter; of private names without the word in some versions."""
     description = re.sub("^[gs]et ", "", description)
+    if description.startswith("#"):
+        return description
     return f"<symbol {description}>" if description else "<symbol>"
 
 
@@ -148,6 +150,8 @@ def reason_for(case: Case, edge: Edge) -> str | None:
     major = _major(case.version)
     if extra and edge.kind == "element" and Edge(case.found[edge], "internal") in case.expected:
         return "frozen elements"
+    if extra and edge.kind == "context" and Edge(case.found[edge], "internal") in case.expected:
+        return "variable in a cell"
     if edge.kind in ("context", "internal") and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "context"):
         return "block scope"
     if case.type in ("number", "heap number"):

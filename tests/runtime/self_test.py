@@ -12,6 +12,8 @@ import unittest
 import checks
 import comparison
 import heap_snapshot
+import holders
+import retainers
 from heap_snapshot import Row
 
 # Stands in for inquest: prints the answer stored beside it for its arguments, whatever the core.
@@ -201,6 +203,34 @@ class HarnessTest(unittest.TestCase):
         unreasoned = self.directory / "exceptions.json"
         unreasoned.write_text('[{"types": ["Object"]}]')
         self.assertRaises(ValueError, comparison.load_exceptions, unreasoned)
+
+    def test_references_are_compared_by_holder_kind_and_name(self):
+        row = {"address": "0x1001", "kind": "property", "name": "user", "weak": False}
+        store = {"address": "0x2001", "kind": "internal", "index": 3, "weak": False}
+        entry = {"address": "0x1001", "kind": "entry", "name": "value", "weak": False}
+        newer = {"address": "0x9001", "kind": "property", "name": "user", "weak": False}
+        expected = {retainers.Edge(0x1000, "property", "user"), retainers.Edge(0x2000, "internal")}
+        known = {0x1000, 0x2000}
+
+        def differing(*rows: dict) -> int:
+            case = retainers.Case("22.1.0", "object", "Object", expected, retainers.found_edges(list(rows), known), {})
+            return sum(retainers.reason_for(case, edge) is None for edge in case.missing() | case.extra())
+
+        self.assertEqual(differing(row, store, entry, newer), 0)
+        self.assertEqual(differing(row), 1)
+        self.assertEqual(differing(store), 1)
+        self.assertEqual(differing({**row, "name": "owner"}, store), 2)
+        self.assertEqual(differing({**row, "address": "0x2001"}, store), 2)
+        self.assertEqual(differing(row, {**store, "weak": True}), 2)
+
+    def test_holders_must_be_those_told(self):
+        told = [["Session", "property", "user"]]
+        row = {"type": "Session", "kind": "property", "name": "user"}
+        self.assertEqual(holders.compare("x", told, [row]), [])
+        for wrong in ([], [row, {**row, "type": "Array"}], [{**row, "name": "u"}], [{**row, "kind": "element", "index": 1}]):
+            self.assertTrue(holders.compare("x", told, wrong), wrong)
+        self.assertEqual(holders.labels_of([{"address": "0x11", "text": '<String: "a">'}, {"address": "0x12", "text": "1"}]),
+                         {"a": "0x11"})
 
 
 if __name__ == "__main__":
