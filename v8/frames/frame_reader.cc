@@ -336,7 +336,8 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   set_receiver(site, physical.receiver);
   // Maglev of 13.x and later calls constructors that make no `this` beforehand without the frame of a construct stub.
   const Page* page = heap_.pages().page_of(site.function - 1);
-  bool no_this = site.receiver == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
+  bool no_this = arguments.receiver && arguments.receiver->word != 0 &&
+                 arguments.receiver->word == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
   site.constructor = no_this || called_by_new(fp);
   physical.arguments = std::move(arguments.first);
   physical.argument_count = arguments.count;
