@@ -271,9 +271,11 @@ def check_jsinline(context: Context, case: str) -> list[str]:
             arguments = frame.get("args", [])
             expected = [[_described(value) for value in values] for values in passed]
             compared += 1
-            if not any(arguments[:len(values)] == values for values in expected):
+            # Maglev of 14.x keeps no more of them than the function declares.
+            count = len(arguments) if compiler == "maglev" and arguments else None
+            if not any(arguments[:len(values)] == values[:count] for values in expected):
                 wrong.append(f"{frame['function']}: arguments {arguments}, the program passed {expected}")
-        if len(truth["optimized"]) < truth["stages"] - 4 or len(inlined) < 2 * len(truth["optimized"]):
+        if len(truth["optimized"]) < truth["stages"] - 4 or len(inlined) < len(truth["optimized"]):
             wrong.append(f"only {len(truth['optimized'])} of {truth['stages']} stages are optimised, {len(inlined)} frames inlined")
         if with_receiver < len(inlined):
             wrong.append(f"{len(inlined) - with_receiver} inlined frames have no receiver")

@@ -334,11 +334,14 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   bool more_exact = physical.receiver && physical.receiver->kind != FrameValue::Kind::kOptimizedOut;
   if (!more_exact) physical.receiver = arguments.receiver;
   set_receiver(site, physical.receiver);
-  // Maglev of 13.x and later calls constructors that make no `this` beforehand without the frame of a construct stub.
+  // Maglev of 13.x and later calls constructors without the frame of a construct stub. Those that make no `this`
+  // beforehand find the hole; classes are called by `new` only, and have a type of their own from 10.2 on.
   const Page* page = heap_.pages().page_of(site.function - 1);
   bool no_this = arguments.receiver && arguments.receiver->word != 0 &&
                  arguments.receiver->word == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
-  site.constructor = no_this || called_by_new(fp);
+  const MapInfo* map = objects_.map_of(site.function);
+  bool is_class = heap_.layout().version >= V8Version{10, 2} && map->type == heap_.layout().last_js_function_type;
+  site.constructor = no_this || is_class || called_by_new(fp);
   physical.arguments = std::move(arguments.first);
   physical.argument_count = arguments.count;
   physical.function_word = site.function;
