@@ -269,7 +269,7 @@ class V8NodeInfo : public Command {
 std::unique_ptr<const Command> make_v8_nodeinfo() {
   CommandSpec spec{
       .name = {"v8", "nodeinfo"},
-      .summary = "what the Node.js process was: versions, arguments, modules, limits, event loop",
+      .summary = "what the process was: versions, arguments, modules, limits, loop",
       .description =
           "Versions, arguments, executable, title, current directory, start and uptime, limits of the heap, names of "
           "the "

@@ -27,8 +27,8 @@ class Why : public Command {
   Result<Report> run(Session& session, const Args&) const override {
     const Thread* thread = session.selected_thread();
     if (!thread)
-      return incomplete("the core names no thread, so there are no registers to explain",
-                        "a core that is cut off near its start cannot tell");
+      return unusable("the core names no thread, so there are no registers to explain",
+                      "a core that is cut off near its start cannot tell");
     WhyFindings findings;
     findings.thread = thread;
     findings.stack = session.unwinder().unwind(*thread, {.max_frames = kMaxFrames});

@@ -79,6 +79,30 @@ std::u16string to_utf16(std::string_view text) {
   return out;
 }
 
+void TextPattern::set_text(std::string_view text) {
+  wide_ = to_utf16(text);
+  has_narrow_ = std::ranges::all_of(wide_, [](char16_t unit) { return unit < 256; });
+  for (char16_t unit : wide_) narrow_ += static_cast<char>(unit);
+}
+
+std::optional<Error> TextPattern::compile(std::string_view shown, uint32_t flags) {
+  int error = 0;
+  PCRE2_SIZE place = 0;
+  // Escapes and unset groups as in JavaScript; \C could cut a character in two.
+  uint32_t options = flags | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF | PCRE2_DOLLAR_ENDONLY |
+                     PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK;
+  auto* code =
+      pcre2_compile_16(reinterpret_cast<PCRE2_SPTR16>(wide_.data()), wide_.size(), options, &error, &place, nullptr);
+  if (code == nullptr) {
+    return usage_error("'" + std::string(shown) + "' is no regular expression: " + message_of(error) +
+                           " at character " + std::to_string(place + 1),
+                       "the syntax is that of Perl, near to JavaScript's");
+  }
+  pcre2_jit_compile_16(code, PCRE2_JIT_COMPLETE);  // where it does not work, matching is slower
+  code_ = std::shared_ptr<void>(code, [](void* it) { pcre2_code_free_16(static_cast<pcre2_code_16*>(it)); });
+  return std::nullopt;
+}
+
 Result<TextPattern> TextPattern::make(ReferenceQuery::By by, const std::string& text) {
   TextPattern pattern;
   pattern.by_ = by;
@@ -86,24 +110,16 @@ Result<TextPattern> TextPattern::make(ReferenceQuery::By by, const std::string& 
   uint32_t flags = 0;
   bool is_regex = by == ReferenceQuery::By::kRegex;
   if (is_regex) split_flags(text, source, flags);
-  pattern.wide_ = to_utf16(source);
-  pattern.has_narrow_ = std::ranges::all_of(pattern.wide_, [](char16_t unit) { return unit < 256; });
-  for (char16_t unit : pattern.wide_) pattern.narrow_ += static_cast<char>(unit);
-  if (!is_regex) return pattern;
-  int error = 0;
-  PCRE2_SIZE place = 0;
-  // Escapes and unset groups as in JavaScript; \C could cut a character in two.
-  uint32_t options = flags | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF | PCRE2_DOLLAR_ENDONLY |
-                     PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_UTF_CHECK;
-  auto* code = pcre2_compile_16(reinterpret_cast<PCRE2_SPTR16>(pattern.wide_.data()), pattern.wide_.size(), options,
-                                &error, &place, nullptr);
-  if (code == nullptr) {
-    return usage_error(
-        "'" + text + "' is no regular expression: " + message_of(error) + " at character " + std::to_string(place + 1),
-        "the syntax is that of Perl, near to JavaScript's");
-  }
-  pcre2_jit_compile_16(code, PCRE2_JIT_COMPLETE);  // where it does not work, matching is slower
-  pattern.code_ = std::shared_ptr<void>(code, [](void* it) { pcre2_code_free_16(static_cast<pcre2_code_16*>(it)); });
+  pattern.set_text(source);
+  if (auto failed = is_regex ? pattern.compile(text, flags) : std::nullopt) return *failed;
+  return pattern;
+}
+
+Result<TextPattern> TextPattern::regex(const std::string& source, bool ignore_case) {
+  TextPattern pattern;
+  pattern.by_ = ReferenceQuery::By::kRegex;
+  pattern.set_text(source);
+  if (auto failed = pattern.compile(source, ignore_case ? PCRE2_CASELESS : 0)) return *failed;
   return pattern;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ class TextPattern {
   /// Of kString, kSubstring and kRegex. A regular expression is one of PCRE2 without Unicode mode, which is near to
   /// JavaScript's without the flag u; "/text/i" gives flags (i, m, s). A wrong one is a usage error.
   static Result<TextPattern> make(ReferenceQuery::By by, const std::string& text);
+  /// The regular expression itself, without slashes.
+  static Result<TextPattern> regex(const std::string& source, bool ignore_case);
 
   bool is_exact() const { return by_ == ReferenceQuery::By::kString; }
   /// UTF-16 units of the text, for kString and kSubstring.
@@ -52,6 +55,8 @@ class TextPattern {
 
  private:
   TextPattern() = default;
+  void set_text(std::string_view text);
+  std::optional<Error> compile(std::string_view shown, uint32_t flags);
 
   ReferenceQuery::By by_ = ReferenceQuery::By::kString;
   std::u16string wide_;

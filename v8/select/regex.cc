@@ -39,7 +39,7 @@ Result<Regex> Regex::parse(std::string_view source, bool ignore_case) {
   if (source.size() > kMaxPattern) {
     return usage_error(fmt::format("the regular expression is longer than {} characters", kMaxPattern));
   }
-  auto pattern = TextPattern::make(ReferenceQuery::By::kRegex, fmt::format("/{}/{}", source, ignore_case ? "i" : ""));
+  auto pattern = TextPattern::regex(std::string(source), ignore_case);
   if (!pattern) return std::move(pattern).error();
   Regex regex;
   regex.shared_ = std::make_shared<Shared>(std::move(pattern).value());
