@@ -161,8 +161,8 @@ def reason_for(case: Case, edge: Edge) -> str | None:
             return "double field"
     if major < 18 and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "weak"):
         return "weak before 18"
-    if major < 14 and edge.kind == "property" and _is_symbol_of(edge, case):
-        return "symbol before 14"
+    if major < 16 and edge.kind == "property" and _is_symbol_of(edge, case):
+        return "symbol before 16"
     if extra and edge.kind == "property" and "AccessorInfo" in case.name:
         return "native accessor"
     if not extra and case.type == "code" and holder_type == "closure":

@@ -308,6 +308,18 @@ V8Frame FrameReader::typed(Address fp, const std::string& builtin) const {
   return frame;
 }
 
+/// Maglev calls constructors without the frame of a construct stub. Those that make no `this` beforehand find the hole;
+/// classes are called by `new` only, and have a type of their own. Error.stack says `new` for them from 13.x on; 12.4
+/// and 12.9 leave it out.
+bool FrameReader::constructs_without_stub(uint64_t function, const Arguments& arguments) const {
+  if (heap_.layout().version < V8Version{13, 0}) return false;
+  const Page* page = heap_.pages().page_of(function - 1);
+  bool no_this = arguments.receiver && arguments.receiver->word != 0 &&
+                 arguments.receiver->word == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
+  const MapInfo* map = objects_.map_of(function);
+  return no_this || (map != nullptr && map->type == heap_.layout().last_js_function_type);
+}
+
 std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   Address fp = frame.registers.values.fp();
   std::string builtin = code_.builtin_of(frame);
@@ -334,14 +346,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   bool more_exact = physical.receiver && physical.receiver->kind != FrameValue::Kind::kOptimizedOut;
   if (!more_exact) physical.receiver = arguments.receiver;
   set_receiver(site, physical.receiver);
-  // Maglev of 13.x and later calls constructors without the frame of a construct stub. Those that make no `this`
-  // beforehand find the hole; classes are called by `new` only, and have a type of their own from 10.2 on.
-  const Page* page = heap_.pages().page_of(site.function - 1);
-  bool no_this = arguments.receiver && arguments.receiver->word != 0 &&
-                 arguments.receiver->word == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
-  const MapInfo* map = objects_.map_of(site.function);
-  bool is_class = heap_.layout().version >= V8Version{10, 2} && map->type == heap_.layout().last_js_function_type;
-  site.constructor = no_this || is_class || called_by_new(fp);
+  site.constructor = called_by_new(fp) || constructs_without_stub(site.function, arguments);
   physical.arguments = std::move(arguments.first);
   physical.argument_count = arguments.count;
   physical.function_word = site.function;

@@ -73,6 +73,7 @@ class FrameReader : public FrameStepper {
   std::vector<V8Frame> optimized(const CompiledCode& code, const Frame& frame, uint64_t shared, Tier tier) const;
   std::vector<V8FrameDetails::Variable> registers_of(Address fp) const;
   std::vector<V8FrameDetails::Variable> context_variables(uint64_t context) const;
+  bool constructs_without_stub(uint64_t function, const Arguments& arguments) const;
   const BytecodeSizes& bytecode_sizes() const;
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
