@@ -43,7 +43,7 @@ def difference(expected: str, found: str) -> str:
 def selected_thread(options, core: pathlib.Path) -> list[str]:
     """`thread select` moves what `inquest bt` shows."""
     said = in_lldb(options, core, "bt --json", "thread select 3")
-    chosen = json.loads(said[said.find("{"):])["threads"]  # LLDB shows the thread it selects somewhere in between
+    chosen = json.JSONDecoder().raw_decode(said[said.find("{"):])[0]["threads"]  # LLDB shows the thread it selects before or behind it
     first = json.loads(in_lldb(options, core, "bt --json"))["threads"]
     if len(chosen) == 1 and len(first) == 1 and chosen[0]["selected"] and chosen[0]["tid"] != first[0]["tid"]:
         return []
