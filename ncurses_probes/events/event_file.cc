@@ -65,9 +65,11 @@ class Unpacker {
 
   template <class T>
   void number(T& value) {
-    auto loaded = elf::load<T>(bytes_, at_);
+    // A byte of a file may hold what no bool may.
+    using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
+    auto loaded = elf::load<Stored>(bytes_, at_);
     good_ &= loaded.has_value();
-    if (loaded) value = *loaded;
+    if (loaded) value = static_cast<T>(*loaded);
     at_ += sizeof(T);
   }
   void text(std::string& value) {

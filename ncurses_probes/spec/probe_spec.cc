@@ -353,7 +353,7 @@ std::optional<ParameterType> parse_type(const std::string& text) {
   ParameterType type{Kind::kUnknown, 8, text};
   size_t stars = static_cast<size_t>(std::ranges::count(text, '*'));
   std::string bare;
-  for (std::string_view word : split(text.substr(0, text.find('*')), ' ')) {
+  for (std::string_view word : split(std::string_view(text).substr(0, text.find('*')), ' ')) {
     if (word.empty() || word == "const" || word == "volatile" || word == "struct" || word == "restrict") continue;
     bare += (bare.empty() ? "" : " ") + std::string(word);
   }
