@@ -89,10 +89,11 @@ const sorted = [
 const printed = {paths: 'id,state,user.name,score,flag,nested.deep.er.value',
                  rows: tasks.slice(0, 50).map(t => [t.id, t.state, at(t, 'user', 'name'), t.score, t.flag, t.nested.deep.er.value])};
 
-// Copies of strings that have never met: each is made of bytes of its own.
+// Copies of strings that have never met: each is made of bytes of its own. The bytes are repeated, not a string: the halves
+// of which `repeat` puts its result together would match too, as long as a leftover word of the stack points to them.
 const duplicates = [];
 function copies(part, times, count, encoding) {
-  const bytes = Buffer.from(part.repeat(times), encoding);
+  const bytes = Buffer.alloc(Buffer.byteLength(part, encoding) * times, part, encoding);
   for (let i = 0; i < count; i++) kept.push(bytes.toString(encoding));
   duplicates.push({part, times, count});
 }
@@ -125,7 +126,10 @@ function die() {
     env: Object.assign({}, process.env), heap: v8.getHeapStatistics(), spaces: v8.getHeapSpaceStatistics(), modules: modules(),
     port: server.address().port, main: path.join(__dirname, 'program.js'),
   };
+  globalThis.forAWhile = {};
+  delete globalThis.forAWhile;
+  const globals = Object.getOwnPropertyNames(globalThis).map(name => [name, Object.prototype.propertyIsEnumerable.call(globalThis, name)]);
   const maps = fs.readFileSync('/proc/self/maps', 'latin1').split('\n').filter(Boolean);
-  console.log(JSON.stringify({counts: {Task: TASKS}, where, sorted, printed, duplicates, longest: LONGEST, process: known, report, maps}));
+  console.log(JSON.stringify({counts: {Task: TASKS}, where, sorted, printed, duplicates, longest: LONGEST, process: known, globals, report, maps}));
   process.abort();
 }

@@ -239,6 +239,19 @@ def check_order(inquest: Inquest, truth: dict) -> list[str]:
     return failures
 
 
+def check_globals(inquest: Inquest, truth: dict) -> list[str]:
+    """The one object whose properties lie in cells, with free places and deleted ones between them."""
+    objects = [inquest.json("v8", "inspect", "-l", "0", row["address"])
+               for row in inquest.json("v8", "findjsinstances", "global")["rows"]]
+    found = [[(member["name"], member.get("enumerable", True)) for member in properties if not member.get("symbol")]
+             for properties in (value.get("properties", []) for value in objects) if properties]
+    expected = [tuple(entry) for entry in truth["globals"]]
+    if len(found) != 1:
+        return [f"{len(found)} global objects have properties"]
+    too_many, missing = Counter(found[0]) - Counter(expected), Counter(expected) - Counter(found[0])
+    return [f"global object: too many {list(too_many)[:5]}, missing {list(missing)[:5]}"] if too_many or missing else []
+
+
 def check_strings(inquest: Inquest, truth: dict) -> list[str]:
     failures = []
     rows = inquest.json("v8", "strings", "--top", "0", "-F")["rows"]
@@ -354,7 +367,7 @@ def check_report(inquest: Inquest, truth: dict) -> list[str]:
     return failures
 
 
-CHECKS = [check_whatis, check_where, check_order, check_strings, check_nodeinfo]
+CHECKS = [check_whatis, check_where, check_order, check_globals, check_strings, check_nodeinfo]
 
 
 def check(inquest: Inquest, truth: dict) -> list[str]:

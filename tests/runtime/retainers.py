@@ -13,7 +13,8 @@ import object_ids
 SHARES = {"object": 400, "closure": 150, "string": 150, "array": 100, "number": 60, "hidden": 40, "code": 40,
           "concatenated string": 20, "sliced string": 20, "regexp": 10, "symbol": 5, "bigint": 5}
 NAMED = {"property", "element", "context", "shortcut"}  # compared with their names; the others by holder and kind
-PROTOTYPE = "__proto__"                                 # follows from the map, which is compared
+# Follow from the prototype in the map, which is compared: of any object, and of a global proxy.
+PROTOTYPES = {("property", "__proto__"), ("shortcut", "global_object")}
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def expected_edges(snapshot: Snapshot, addresses: dict[int, int], retainers: lis
     edges = set()
     for holder, kind, name in retainers:
         address = addresses.get(snapshot.ids[holder])
-        if address is None or snapshot.types[holder] == "synthetic" or (kind == "property" and name == PROTOTYPE):
+        if address is None or snapshot.types[holder] == "synthetic" or (kind, name) in PROTOTYPES:
             continue
         if "part of key" in name and snapshot.types[holder] == "array":
             continue  # drawn a second time from the table, which has a weak edge

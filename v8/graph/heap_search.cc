@@ -131,7 +131,7 @@ void HeapSearch::holders_of_name(uint64_t key, const ReferenceQuery& query, Refe
           if (objects_.own_descriptors(*described) > index) maps.push_back(described->map);
         }
       }
-    } else if (map->backing_store || heap_.types()[map->type].name.ends_with("PropertyCell")) {
+    } else if (map->backing_store || map->type == heap_.types().property_cell) {
       // A dictionary, or a cell of a global one: whose it is.
       for (uint64_t owner : referrers_.holders_of(holder, query.which, more)) {
         const MapInfo* owner_map = objects_.map_of(owner);

@@ -173,6 +173,8 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
   table.function_template_info = root_type("function_template_info", "FunctionTemplateInfo");
   table.name_dictionary = root_type("name_dictionary", "NameDictionary");
   table.global_dictionary = root_type("global_dictionary", "GlobalDictionary");
+  table.property_cell = root_type("property_cell", "PropertyCell");
+  if (table.property_cell == 0xffff) table.property_cell = root_type("global_property_cell", "PropertyCell");
   table.js_array = as_type(constants.type("JSArray"));
   table.js_bound_function = as_type(constants.type("JSBoundFunction"));
   table.js_weak_ref = as_type(constants.type("JSWeakRef"));

@@ -89,6 +89,7 @@ class TypeTable {
   uint16_t function_template_info = 0xffff;
   uint16_t name_dictionary = 0xffff;
   uint16_t global_dictionary = 0xffff;
+  uint16_t property_cell = 0xffff;
   uint16_t first_js_receiver = 0xffff;
   uint16_t last_context = 0xffff;
   uint16_t first_context = 0xffff;

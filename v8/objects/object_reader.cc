@@ -9,6 +9,7 @@ namespace inquest::v8 {
 namespace {
 constexpr int kMaxBackPointers = 4096;  ///< a transition chain is at most as long as an object has properties
 constexpr uint32_t kMaxDictionaryCapacity = 1u << 28;
+constexpr uint64_t kGlobalDictionaryPrefix = 2;  ///< words: next enumeration index, object hash
 }  // namespace
 
 const MapInfo* ObjectReader::map_of(uint64_t word) const {
@@ -86,30 +87,41 @@ void ObjectReader::for_each_dictionary_entry(uint64_t dictionary, bool global,
   uint64_t capacity_word = field(dictionary, 32);
   if (!is_smi(capacity_word) || smi_value(capacity_word) < 0) return;
   uint32_t capacity = std::min<uint32_t>(static_cast<uint32_t>(smi_value(capacity_word)), kMaxDictionaryCapacity);
-  // Three counters, the prefix, then entries: key, value, details; a global dictionary holds PropertyCells alone.
-  uint64_t prefix = heap_.layout().name_dictionary_prefix;
+  // Three counters, the prefix, then entries: key, value, details; a global dictionary holds PropertyCells alone, and
+  // its prefix has no flags in any version (GlobalDictionaryShape, src/objects/dictionary.h).
+  uint64_t prefix = global ? kGlobalDictionaryPrefix : heap_.layout().name_dictionary_prefix;
   uint64_t entry_words = global ? 1 : 3;
   uint64_t offset = 16 + 8 * (3 + prefix);
+  const Page* page = heap_.pages().page_of(dictionary - 1);
+  uint64_t hole = global ? heap_.root("the_hole_value", page != nullptr ? page->isolate : 0) : 0;
   for (uint32_t i = 0; i < capacity; ++i, offset += 8 * entry_words) {
     if (!heap_.pages().object_bytes(dictionary - 1, offset, 8)) return;
     uint64_t key = field(dictionary, offset);
     const MapInfo* key_map = map_of(key);
     if (!key_map) continue;
     Property property;
+    uint64_t details = 0;
     if (global) {
-      // PropertyCell: name 8, details 16, value 24; in 7.4 details come before the name.
-      property.key = is_heap_object(field(key, 8)) ? field(key, 8) : field(key, 16);
+      // PropertyCell: name 8, details 16, value 24; in 7.4 details come before the name. Free entries are undefined, an
+      // Oddball with a string in the same place; entries of deleted properties, and cells that were cleared, hold the
+      // hole.
+      if (key_map->type != heap_.types().property_cell) continue;
+      bool name_first = is_heap_object(field(key, 8));
+      property.key = field(key, name_first ? 8 : 16);
       property.value = field(key, 24);
+      details = field(key, name_first ? 16 : 8);
       const MapInfo* name_map = map_of(property.key);
       if (!name_map || (name_map->category != Category::kString && name_map->category != Category::kSymbol)) continue;
+      if (property.value == hole) continue;
     } else {
       if (key_map->category != Category::kString && key_map->category != Category::kSymbol) continue;
       property.key = key;
       property.value = field(dictionary, offset + 8);
-      property.details = static_cast<uint32_t>(smi_value(field(dictionary, offset + 16)));
-      property.accessor = (property.details & heap_.layout().property.kind_mask) != 0;
-      property.enumerable = (property.details & heap_.layout().property.dont_enum_mask) == 0;
+      details = field(dictionary, offset + 16);
     }
+    property.details = static_cast<uint32_t>(smi_value(details));
+    property.accessor = (property.details & heap_.layout().property.kind_mask) != 0;
+    property.enumerable = (property.details & heap_.layout().property.dont_enum_mask) == 0;
     if (!visit(property)) return;
   }
 }
