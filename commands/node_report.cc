@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "commands/merged_stack.h"
 #include "commands/native_stack.h"
 #include "postmortem/model/signal_name.h"
 #include "v8/inspect/numbers.h"
@@ -189,21 +190,21 @@ void add_stacks(Session& session, v8::Runtime& runtime, NodeReport& report) {
   const Thread* thread = session.selected_thread();
   if (thread == nullptr) return;
   UnwindOptions options{.max_frames = kMaxFrames, .stepper = &runtime.frame_stepper()};
-  NativeStack stack = name_stack(session, *thread, session.unwinder().unwind(*thread, options), WithArguments::kNo);
-  size_t described = stack.stack.frames.size();
-  for (const NativeFrame& frame : stack.frames) {
-    const Frame& physical = stack.physical(frame);
-    if (runtime.frame_stepper().owns(physical)) {
-      if (std::exchange(described, frame.physical) == frame.physical) continue;
-      for (const v8::V8Frame& v8 : runtime.describe_frame(physical)) {
+  const Thread* const threads[] = {thread};
+  for (const MergedStack& stack :
+       merged_stacks(runtime, native_stacks(session, threads, options, WithArguments::kNo))) {
+    for (const MergedFrame& frame : stack.frames) {
+      if (frame.native != nullptr) {
+        if (frame.native->location.inlined) continue;
+        std::string file = frame.native->module != nullptr ? frame.native->module->path : "";
+        std::string symbol = fmt::format("{} [{}]", function_name(stack.native, *frame.native), file);
+        report.native_stack.push_back({frame.physical->pc, std::move(symbol)});
+      } else if (frame.is_v8()) {
+        const v8::V8Frame& v8 = frame.v8;
         bool shown = v8.kind == v8::V8FrameKind::kJs || (v8.kind == v8::V8FrameKind::kBuiltin && v8.function_word != 0);
         if (shown) report.javascript_stack.push_back(line_of(v8));
       }
-      continue;
     }
-    if (frame.location.inlined) continue;
-    std::string file = frame.module != nullptr ? frame.module->path : "";
-    report.native_stack.push_back({physical.pc, fmt::format("{} [{}]", function_name(stack, frame), file)});
   }
 }
 

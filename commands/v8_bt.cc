@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "commands/args.h"
 #include "commands/async_words.h"
 #include "commands/command.h"
+#include "commands/merged_stack.h"
 #include "commands/native_stack.h"
 #include "commands/original_positions.h"
 #include "commands/registry.h"
@@ -23,17 +23,6 @@ using v8::Tier;
 using v8::V8Frame;
 using v8::V8FrameKind;
 
-std::string_view tier_name(Tier tier) {
-  switch (tier) {
-    case Tier::kIgnition: return "ignition";
-    case Tier::kSparkplug: return "sparkplug";
-    case Tier::kMaglev: return "maglev";
-    case Tier::kTurbofan: return "turbofan";
-    case Tier::kNone: return "";
-  }
-  return "";
-}
-
 /// The kinds of the JSON contract.
 std::string_view kind_text(const V8Frame& frame) {
   switch (frame.kind) {
@@ -46,50 +35,6 @@ std::string_view kind_text(const V8Frame& frame) {
     case V8FrameKind::kRegExp: return "builtin";
   }
   return "builtin";
-}
-
-/// A native function, one of V8's, or one that goes on once a promise is settled.
-struct MergedFrame {
-  const NativeFrame* native = nullptr;
-  const Frame* physical = nullptr;  ///< none for `async`
-  V8Frame v8 = {};
-  std::optional<v8::AsyncFrame> async = {};
-};
-
-struct MergedStack {
-  NativeStack native;
-  std::vector<MergedFrame> frames;
-};
-
-/// Puts who waits for what the thread was running below its last JavaScript frame, where Error.stack has it.
-void append_async_tail(uint64_t tid, v8::Runtime& runtime, std::vector<MergedFrame>& merged) {
-  auto is_js = [](const MergedFrame& frame) { return !frame.native && frame.v8.kind == V8FrameKind::kJs; };
-  auto last = std::ranges::find_if(merged.rbegin(), merged.rend(), is_js);
-  if (last == merged.rend()) return;
-  for (const v8::IsolateInfo& isolate : runtime.info().isolates) {
-    if (std::ranges::find(isolate.threads, tid) == isolate.threads.end()) continue;
-    std::vector<MergedFrame> tail;
-    for (v8::AsyncFrame& frame : runtime.running_async_tail(isolate.index)) tail.push_back({.async = std::move(frame)});
-    merged.insert(last.base(), std::make_move_iterator(tail.begin()), std::make_move_iterator(tail.end()));
-    return;
-  }
-}
-
-std::vector<MergedFrame> merge(const NativeStack& stack, v8::Runtime& runtime) {
-  std::vector<MergedFrame> merged;
-  const FrameStepper& stepper = runtime.frame_stepper();
-  size_t done = stack.stack.frames.size();  // the physical frame described last
-  for (const NativeFrame& frame : stack.frames) {
-    const Frame& physical = stack.physical(frame);
-    if (!stepper.owns(physical)) {
-      merged.push_back({.native = &frame, .physical = &physical});
-      continue;
-    }
-    if (std::exchange(done, frame.physical) == frame.physical) continue;
-    for (V8Frame& v8 : runtime.describe_frame(physical)) merged.push_back({.physical = &physical, .v8 = std::move(v8)});
-  }
-  append_async_tail(stack.thread->tid, runtime, merged);
-  return merged;
 }
 
 class V8BtBody : public ReportBody {
@@ -227,7 +172,7 @@ class V8BtBody : public ReportBody {
     text += originals_.text(frame.script_word, frame.script, frame.line, frame.column);
     if (frame.function_word != 0) text += fmt::format(" fn={:#018x}", frame.function_word);
     if (frame.inlined) text += " [inlined]";
-    if (request_.verbose && frame.tier != Tier::kNone) text += fmt::format(" [{}]", tier_name(frame.tier));
+    if (request_.verbose && frame.tier != Tier::kNone) text += fmt::format(" [{}]", to_string(frame.tier));
     if (!frame.remark.empty()) text += " (" + frame.remark + ")";
     return text;
   }
@@ -307,7 +252,7 @@ class V8BtBody : public ReportBody {
     if (frame.column != 0) json.field("column", frame.column);
     originals_.write_json(json, frame.script_word, frame.script, frame.line, frame.column);
     json.field("inlined", frame.inlined);
-    json.field_if_known("tier", tier_name(frame.tier));
+    json.field_if_known("tier", to_string(frame.tier));
     if (frame.function_word != 0) json.field("function_address", Address(frame.function_word));
     json.field_if_known("remark", frame.remark);
     if (frame.receiver) json.field("this", runtime_.describe_value(*frame.receiver));
@@ -339,17 +284,12 @@ class V8Bt : public Command {
     auto natives = native_stacks(session, threads, options, WithArguments::kNo);
     Report report;
     add_stack_notes(session, natives, report);
-    std::vector<MergedStack> stacks(natives.size());
-    for (size_t i = 0; i < natives.size(); ++i) {
-      stacks[i].native = std::move(natives[i]);
-      stacks[i].frames = merge(stacks[i].native, **runtime);
-    }
     V8BtBody::Request request{.limit = args.number("limit").value_or(0),
                               .verbose = args.has("verbose"),
                               .selected = selected->tid,
                               .signal = session.target().facts().signal,
                               .source_map_directory = args.value("source-map-dir").value_or("")};
-    report.body = std::make_unique<V8BtBody>(std::move(stacks), **runtime, request);
+    report.body = std::make_unique<V8BtBody>(merged_stacks(**runtime, std::move(natives)), **runtime, request);
     return report;
   }
 };

@@ -13,15 +13,9 @@
 namespace inquest::commands {
 namespace {
 
+/// A function without bytecode has not been compiled yet, or no more.
 std::string_view tier_word(const v8::FunctionInfo& function) {
-  switch (function.tier) {
-    case v8::Tier::kNone: return "lazy";
-    case v8::Tier::kIgnition: return "ignition";
-    case v8::Tier::kSparkplug: return "sparkplug";
-    case v8::Tier::kMaglev: return "maglev";
-    case v8::Tier::kTurbofan: return "turbofan";
-  }
-  return "";
+  return function.tier == v8::Tier::kNone ? "lazy" : to_string(function.tier);
 }
 
 class FunctionsBody : public ReportBody {

@@ -8,6 +8,7 @@
 #include "commands/args.h"
 #include "commands/command.h"
 #include "commands/expression.h"
+#include "commands/merged_stack.h"
 #include "commands/native_stack.h"
 #include "commands/registry.h"
 #include "commands/session.h"
@@ -111,30 +112,21 @@ class V8Source : public Command {
     const Thread* selected = session.selected_thread();
     if (selected == nullptr) return unusable("the core names no thread", "give a function or a file");
     const Thread* const threads[] = {selected};
-    auto stacks = native_stacks(session, threads, {.stepper = &runtime.frame_stepper()}, WithArguments::kNo);
-    const FrameStepper& stepper = runtime.frame_stepper();
-    uint64_t index = 0;
-    size_t done = SIZE_MAX;
-    for (const NativeStack& stack : stacks) {
-      for (const NativeFrame& frame : stack.frames) {
-        const Frame& physical = stack.physical(frame);
-        if (!stepper.owns(physical)) {
-          ++index;
-          continue;
-        }
-        if (std::exchange(done, frame.physical) == frame.physical) continue;
-        for (const v8::V8Frame& v8 : runtime.describe_frame(physical)) {
-          bool wanted = number ? *number == index : v8.kind == v8::V8FrameKind::kJs && v8.line != 0;
-          ++index;
-          if (!wanted) continue;
-          if (v8.line == 0 || v8.script.empty()) return unusable("this frame has no position in a script");
-          v8::SourceRequest request;
-          request.script = v8.script;
-          request.line = v8.line;
-          if (v8.function_word != 0) request.at = Address(v8.function_word);
-          return request;
-        }
-      }
+    auto natives = native_stacks(session, threads, {.stepper = &runtime.frame_stepper()}, WithArguments::kNo);
+    std::vector<MergedStack> stacks = merged_stacks(runtime, std::move(natives));
+    const std::vector<MergedFrame>& frames = stacks[0].frames;
+    auto in_script = [](const MergedFrame& frame) {
+      return frame.is_v8() && frame.v8.kind == v8::V8FrameKind::kJs && frame.v8.line != 0;
+    };
+    auto wanted = number ? frames.begin() + static_cast<ptrdiff_t>(std::min<uint64_t>(*number, frames.size()))
+                         : std::ranges::find_if(frames, in_script);
+    if (wanted != frames.end() && !wanted->native) {
+      v8::SourceRequest request;
+      request.script = wanted->async ? wanted->async->file : wanted->v8.script;
+      request.line = wanted->async ? wanted->async->line : wanted->v8.line;
+      if (request.line == 0 || request.script.empty()) return unusable("this frame has no position in a script");
+      if (wanted->v8.function_word != 0) request.at = Address(wanted->v8.function_word);
+      return request;
     }
     return unusable(number ? fmt::format("there is no JavaScript frame {}", *number)
                            : std::string("the selected thread runs no JavaScript"),

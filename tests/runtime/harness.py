@@ -11,6 +11,7 @@ import time
 
 import checks
 from census import InquestFailed, program_under_test
+from context import GC_CORES, REPOSITORY, STATUS_UNAVAILABLE, Context, Unavailable
 
 
 def parsed(words: list[str]) -> argparse.Namespace:
@@ -19,25 +20,25 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("version")
     parser.add_argument("--inquest")
     parser.add_argument("--plugin")
-    parser.add_argument("--gc-cores", type=int, default=checks.GC_CORES)
+    parser.add_argument("--gc-cores", type=int, default=GC_CORES)
     parser.add_argument("--remove", action="store_true", help="remove the cores of this case and version afterwards")
     return parser.parse_args(words)
 
 
 def main(words: list[str]) -> int:
     options = parsed(words)
-    context = checks.Context(options.version, program_under_test(options.inquest), options.plugin, options.gc_cores)
+    context = Context(options.version, program_under_test(options.inquest), options.plugin, options.gc_cores)
     started = time.monotonic()
     try:
         failures = checks.CHECKS[options.case](context, options.case)
-    except checks.Unavailable as reason:
+    except Unavailable as reason:
         print(f"skipped: {reason}")
-        return checks.STATUS_UNAVAILABLE
+        return STATUS_UNAVAILABLE
     except (InquestFailed, subprocess.TimeoutExpired, KeyError, ValueError) as error:
         failures = [f"{type(error).__name__}: {error}"]
     finally:
         if options.remove:
-            subprocess.run([checks.REPOSITORY / "scripts" / "make_core", "--remove", f"{options.case}-{options.version}"])
+            subprocess.run([REPOSITORY / "scripts" / "make_core", "--remove", f"{options.case}-{options.version}"])
     for line in context.printed + [f"FAILED {failure}" for failure in failures]:
         print(line)
     print(f"{options.case} {options.version}: {'failed' if failures else 'as expected'}, {time.monotonic() - started:.1f} s")

@@ -14,6 +14,7 @@ import comparison
 import heap_snapshot
 import holders
 import retainers
+from context import Context
 from heap_snapshot import Row
 
 # Stands in for inquest: prints the answer stored beside it for its arguments, whatever the core.
@@ -76,7 +77,7 @@ class HarnessTest(unittest.TestCase):
         fake = self.directory / "inquest"
         fake.write_text(FAKE.format(python=sys.executable))
         fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-        self.context = checks.Context("20.20.2", str(fake))
+        self.context = Context("20.20.2", str(fake))
         self.context.gc_cores = 2
         self.context.make = lambda case, *arguments, instance=0: self.core_of(arguments)
 

@@ -4,12 +4,25 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace inquest::v8 {
 
 enum class V8FrameKind : uint8_t { kJs, kBuiltin, kEntry, kExit, kInternal, kWasm, kRegExp };
 enum class Tier : uint8_t { kNone, kIgnition, kSparkplug, kMaglev, kTurbofan };
+
+/// As the text and JSON of every command have it; empty for none.
+constexpr std::string_view to_string(Tier tier) {
+  switch (tier) {
+    case Tier::kNone: return "";
+    case Tier::kIgnition: return "ignition";
+    case Tier::kSparkplug: return "sparkplug";
+    case Tier::kMaglev: return "maglev";
+    case Tier::kTurbofan: return "turbofan";
+  }
+  return "";
+}
 
 /// A receiver, an argument or a variable, as far as V8 keeps it.
 struct FrameValue {
