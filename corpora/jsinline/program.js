@@ -2,11 +2,13 @@
 // Functions that the optimising compiler inlines into one another: stages, each a hot function that ends in a call which
 // is not inlined. Every stage is optimised by itself; then they run one inside the other, and the innermost prints the
 // Error.stack and aborts on the same line.
-//   program.js turbofan|maglev
+//   program.js turbofan|maglev|deoptimized
+// With the last one the code of each stage is thrown away while it runs: V8 makes frames of the interpreter out of the
+// optimised one, and those of builtins that go on where they had been inlined.
 Error.stackTraceLimit = Infinity;
 Error.prepareStackTrace = (error, sites) => sites.map((site) => ({shown: String(site), line: site.getLineNumber(),
                                                                   column: site.getColumnNumber()}));
-const MAGLEV = process.argv[2] === 'maglev';
+const MAGLEV = process.argv[2] === 'maglev', DEOPTIMIZED = process.argv[2] === 'deoptimized';
 if (MAGLEV && process.config.variables.v8_enable_maglev !== 1) {
   console.log(JSON.stringify({frames: [], optimized: [], stages: 0, maglev: false}));
   process.abort();
@@ -25,13 +27,19 @@ const prepare = native('%PrepareFunctionForOptimization(f)');
 const optimize = native(MAGLEV ? '%OptimizeMaglevOnNextCall(f)' : '%OptimizeFunctionOnNextCall(f)');
 const isAsked = native(MAGLEV ? 'return %ActiveTierIsMaglev(f)' : 'return %ActiveTierIsTurbofan(f)');
 const status = native('return %GetOptimizationStatus(f)');
+const deoptimize = native('%DeoptimizeFunction(f)');
 
 // Eight functions: a call of one of them is megamorphic, so that it is not inlined, and nothing changes for the code
 // when one becomes the deadly one.
 const hooks = Array.from({length: LAST + 1}, (_, i) => eval(`(n => n + ${i})`));
-function pass(n) {
+// The same before the call: what is called there may leave its caller in the interpreter.
+const earlier = hooks.map((_, i) => eval(`(n => n - ${i})`));
+const pass = DEOPTIMIZED ? function pass(n) {
+  earlier[n & LAST](n);
   return hooks[n & LAST](n);
-}
+} : function pass(n) {
+  return hooks[n & LAST](n);
+};
 
 class Store {
   constructor(name) { this.name = name; }
@@ -152,6 +160,7 @@ const passed = {
   reach: [[LAST, LAST]], measure: [[LAST], [0]], sloppy: [[LAST]],
 };
 let depth = 0;
+earlier[LAST] = () => depth > 0 && deoptimize(stages[depth - 1]);
 hooks[LAST] = () => {
   if (depth < stages.length) return stages[depth++](LAST);
   const frames = new Error('now').stack; console.log(JSON.stringify({frames, optimized, passed, stages: stages.length, maglev: MAGLEV})); process.abort();

@@ -19,16 +19,16 @@ const Page* CodeFinder::code_page(Address pc) const {
   return page->space == Space::kCode || page->space == Space::kCodeLarge ? page : nullptr;
 }
 
-std::string CodeFinder::builtin_at(Address pc) const {
+std::optional<CodeFinder::Place> CodeFinder::builtin_at(Address pc) const {
   const Module& own = heap_.module();
   for (const Module& module : heap_.target().modules()) {
     if (pc < module.start || pc >= module.end || !module.symbols) continue;
     if (module.path != own.path) continue;
     auto symbol = module.symbols->covering(module.link_time(pc));
     if (!symbol || !symbol->name.starts_with(kBuiltinPrefix)) continue;
-    return std::string(symbol->name.substr(kBuiltinPrefix.size()));
+    return Place{symbol->name.substr(kBuiltinPrefix.size()), module.link_time(pc) - symbol->value};
   }
-  return {};
+  return std::nullopt;
 }
 
 /// A stripped binary does not name its builtins, but every isolate knows where they are: Isolate::embedded_blob_code_
@@ -74,12 +74,13 @@ bool CodeFinder::in_nameless_builtins(Address pc) const {
   return false;
 }
 
-/// Deoptimised code "returns" to the first instruction of InterpreterEnterAtBytecode and its kin: there pc - 1 lies in
-/// another builtin or between two.
+/// The deoptimiser makes frames that "return" to the first instruction of a builtin that goes on with them,
+/// InterpreterEnterAtBytecode, ContinueToJavaScriptBuiltin and their kin (SetPc in src/deoptimizer/deoptimizer.cc):
+/// there pc - 1 lies in another builtin or between two. No call returns to such a place.
 std::string CodeFinder::builtin_of(const Frame& frame) const {
-  std::string at_pc = builtin_at(frame.pc);
-  if (at_pc.find("InterpreterEnterAt") != at_pc.npos) return at_pc;
-  return builtin_at(frame.lookup_pc());
+  auto place = builtin_at(frame.pc);
+  if (!place || place->offset != 0) place = builtin_at(frame.lookup_pc());
+  return place ? std::string(place->name) : std::string();
 }
 
 const std::vector<CompiledCode>& CodeFinder::code_on(const Page& page) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "postmortem/model/frame.h"
@@ -35,7 +36,11 @@ class CodeFinder {
   std::optional<CompiledCode> compiled_at(Address pc) const;
 
  private:
-  std::string builtin_at(Address pc) const;
+  struct Place {
+    std::string_view name;  ///< of a builtin
+    uint64_t offset = 0;
+  };
+  std::optional<Place> builtin_at(Address pc) const;
   void find_nameless_builtins();
   const Page* code_page(Address pc) const;
   const std::vector<CompiledCode>& code_on(const Page& page) const;

@@ -8,9 +8,10 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kMaxArguments = 16;     ///< shown of one frame
-constexpr uint64_t kMaxCount = 1 << 20;  ///< of arguments; more is no count
-constexpr uint64_t kMaxMarker = 256;     ///< frame types are fewer than 64 in all versions, stored shifted by one
+constexpr size_t kMaxArguments = 16;                 ///< shown of one frame
+constexpr uint64_t kMaxCount = 1 << 20;              ///< of arguments; more is no count
+constexpr int64_t kContinuationArgumentCount = -48;  ///< kArgCOffset of BuiltinContinuationFrameConstants
+constexpr uint64_t kMaxMarker = 256;  ///< frame types are fewer than 64 in all versions, stored shifted by one
 
 const char* const kFrameTypes[] = {"EntryFrame",
                                    "ConstructEntryFrame",
@@ -19,6 +20,8 @@ const char* const kFrameTypes[] = {"EntryFrame",
                                    "ApiCallbackExitFrame",
                                    "ApiAccessorExitFrame",
                                    "ApiNamedAccessorExitFrame",
+                                   "JavaScriptBuiltinContinuationFrame",
+                                   "JavaScriptBuiltinContinuationWithCatchFrame",
                                    "ConstructFrame",
                                    "FastConstructFrame",
                                    "ArgumentsAdaptorFrame",
@@ -130,9 +133,27 @@ bool FrameReader::called_by_new(Address fp) const {
   return type == "ConstructFrame" || type == "FastConstructFrame";
 }
 
+/// A builtin that goes on where optimised code had it inlined, like Array.prototype.map around its callback. Its
+/// function is where JavaScript frames have theirs (BuiltinContinuationFrameConstants,
+/// src/execution/frame-constants.h).
+bool FrameReader::continues_builtin(Address fp) const {
+  return frame_type(fp).starts_with("JavaScriptBuiltinContinuation");
+}
+
 FrameReader::Arguments FrameReader::arguments_of(Address fp, uint64_t shared) const {
   Arguments result;
   auto argument = [&](int64_t offset) { return FrameValue::tagged(objects_.resolved(slot(fp, offset))); };
+  if (continues_builtin(fp)) {
+    // Behind the receiver lies what the builtin goes on with, such as the index of its loop: not what it was given.
+    uint64_t count = slot(fp, kContinuationArgumentCount);
+    bool plausible = is_smi(count) && smi_value(count) >= 0 && static_cast<uint64_t>(smi_value(count)) < kMaxCount;
+    if (offsets_.receiver_first) {
+      result.receiver = argument(16);
+    } else if (plausible) {
+      result.receiver = argument(16 + 8 * int64_t{smi_value(count)});
+    }
+    return result;
+  }
   if (offsets_.receiver_first) {
     result.receiver = argument(16);
     result.count = slot(fp, offsets_.argument_count);
@@ -325,11 +346,13 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   std::string builtin = code_.builtin_of(frame);
   CallSite site;
   site.function = objects_.resolved(slot(fp, -16));
-  bool is_js = is_heap_object(slot(fp, -8)) && objects_.is_function(site.function);
+  bool continuation = continues_builtin(fp);
+  bool is_js = (is_heap_object(slot(fp, -8)) || continuation) && objects_.is_function(site.function);
   if (!is_js) return {typed(fp, builtin)};
   site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
   std::vector<V8Frame> frames;
-  if (auto code = code_.compiled_at(frame.lookup_pc())) frames = compiled(*code, frame, site.shared);
+  if (auto code = code_.compiled_at(frame.lookup_pc()); code && !continuation)
+    frames = compiled(*code, frame, site.shared);
   // Without names of builtins the frame tells: only an interpreted function has its bytecodes there.
   bool has_bytecodes = false;
   if (const MapInfo* map = objects_.map_of(slot(fp, offsets_.bytecode_array))) {
@@ -337,7 +360,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   }
   bool in_interpreter =
       builtin.empty() ? has_bytecodes || !code_.in_nameless_builtins(frame.lookup_pc()) : runs_bytecode(builtin);
-  if (frames.empty() && in_interpreter) frames = {interpreted(fp, std::nullopt)};
+  if (frames.empty() && in_interpreter && !continuation) frames = {interpreted(fp, std::nullopt)};
   bool is_builtin = frames.empty();
   if (is_builtin) frames.emplace_back().kind = V8FrameKind::kBuiltin;
   V8Frame& physical = frames.back();

@@ -55,6 +55,7 @@ class FrameReader : public FrameStepper {
   static void set_receiver(CallSite& site, const std::optional<FrameValue>& receiver);
   static FrameOffsets offsets_for(const Heap& heap, std::map<int, std::string>& frame_types);
   std::string_view frame_type(Address fp) const;
+  bool continues_builtin(Address fp) const;
   uint64_t slot(Address fp, int64_t offset) const;
 
   bool called_by_new(Address fp) const;
