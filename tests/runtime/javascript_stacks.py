@@ -84,13 +84,22 @@ def _described(value) -> str:
     return f"<Smi: {value}>" if isinstance(value, int) else f"<Number: {value:f}>"
 
 
+WASM = "a function of WebAssembly"
+
+
 def is_in_error_stack(frame: dict) -> bool:
     """JavaScript and the builtins that are functions of JavaScript; not the stubs of V8, nor functions of Node.js in C++."""
-    return frame["kind"] == "js" or (frame["kind"] == "builtin" and "function_address" in frame)
+    return frame["kind"] == "js" or (frame["kind"] == "builtin" and "function_address" in frame) or _is_wasm(frame)
+
+
+def _is_wasm(frame: dict) -> bool:
+    return frame["kind"] == "builtin" and re.fullmatch("Wasm(Compiled)?Frame", frame.get("function", "")) is not None
 
 
 def shown_like_error_stack(frame: dict) -> str:
     place = ":".join(str(frame[key]) for key in ("file", "line", "column") if key in frame) or "<anonymous>"
+    if _is_wasm(frame):
+        return WASM
     if frame["kind"] == "async" and "file" not in frame:
         return frame["function"]  # Promise.all (index 1)
     return f"{frame['function']} ({place})" if frame["function"] else place
@@ -104,6 +113,8 @@ def compare_stacks(found: list[str], truth: list[str]) -> list[str]:
     failures = []
     for i in range(max(len(truth), len(found))):
         expected, got = (lines[i] if i < len(lines) else None for lines in (truth, found))
+        if expected and "wasm-function[" in expected:
+            expected = WASM
         if i == 0 and expected and got:
             expected, got = without_column(expected), without_column(got)
         if expected != got:
@@ -187,7 +198,7 @@ def check_jsscopes(context: Context, case: str) -> list[str]:
     return failures
 
 
-DEATHS = (("native",), ("uncaught",), ("memory",), ("deep", "10000"), ("overflow",), ("worker",))
+DEATHS = (("native",), ("uncaught",), ("memory",), ("deep", "10000"), ("overflow",), ("worker",), ("wasm",))
 OVERFLOW_FRAMES = 5000  # at least; how many fit depends on their size
 
 

@@ -29,7 +29,11 @@ const char* const kFrameTypes[] = {"EntryFrame",
                                    "InternalFrame",
                                    "WasmFrame",
                                    "WasmCompiledFrame",
+                                   "WasmDebugBreakFrame",
+                                   "WasmSegmentStartFrame",
                                    "WasmToJsFrame",
+                                   "WasmToJsFunctionFrame",
+                                   "WasmExitFrame",
                                    "JsToWasmFrame",
                                    "IrregexpFrame"};
 
@@ -68,7 +72,19 @@ const BytecodeSizes& FrameReader::bytecode_sizes() const {
 bool FrameReader::owns(const Frame& frame) const {
   if (frame.signal_trampoline) return false;
   return code_.on_code_page(frame.lookup_pc()) || !code_.builtin_of(frame).empty() ||
-         code_.in_nameless_builtins(frame.lookup_pc());
+         code_.in_nameless_builtins(frame.lookup_pc()) || in_wasm_code(frame);
+}
+
+/// WebAssembly lies outside of the heap's pages, in memory of no file; its frames and those of the wrappers around it
+/// are marked.
+bool FrameReader::in_wasm_code(const Frame& frame) const {
+  if (!frame.registers.knows(Registers::kRbp)) return false;
+  if (frame_type(frame.registers.values.fp()).find("Wasm") == std::string_view::npos) return false;
+  Address pc = frame.lookup_pc();
+  const MemoryRegion* region = heap_.target().memory().region_of(pc);
+  return region != nullptr && region->executable &&
+         std::ranges::none_of(heap_.target().modules(),
+                              [&](const Module& module) { return module.start <= pc && pc < module.end; });
 }
 
 uint64_t FrameReader::slot(Address fp, int64_t offset) const {
@@ -274,12 +290,13 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
   return optimized(code, frame, shared, tier);
 }
 
-bool FrameReader::is_api_function(uint64_t shared) const {
-  for (uint64_t offset : {8, 16}) {  // function_data; from 12.9 on the untrusted one is the second
+/// The object that says what a function runs when it is not bytecode; null when there is none.
+const MapInfo* FrameReader::function_data(uint64_t shared) const {
+  for (uint64_t offset : {8, 16}) {  // from 12.9 on the untrusted one is the second
     const MapInfo* map = objects_.map_of(objects_.field(shared, offset));
-    if (map != nullptr && map->type == heap_.types().function_template_info) return true;
+    if (map != nullptr && map->category == Category::kInternal) return map;
   }
-  return false;
+  return nullptr;
 }
 
 /// A call into a builtin written in C++. Its frame keeps new.target, the function and the count of arguments in front
@@ -308,7 +325,8 @@ bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
   }
   frame.function_word = function;
   frame.function = names_.text(site);
-  if (!is_api_function(shared)) frame.kind = V8FrameKind::kBuiltin;
+  const MapInfo* data = function_data(shared);
+  if (data == nullptr || data->type != heap_.types().function_template_info) frame.kind = V8FrameKind::kBuiltin;
   return true;
 }
 
@@ -319,7 +337,8 @@ V8Frame FrameReader::typed(Address fp, const std::string& builtin) const {
   frame.kind = builtin.empty() ? V8FrameKind::kInternal : V8FrameKind::kBuiltin;
   std::string_view type = frame_type(fp);
   if (type.find("EntryFrame") != type.npos) frame.kind = V8FrameKind::kEntry;
-  if (type.starts_with("Wasm")) frame.kind = V8FrameKind::kWasm;
+  bool wrapper = type == "WasmToJsFrame" || type == "WasmToJsFunctionFrame" || type == "WasmExitFrame";
+  if (type.starts_with("Wasm") && !wrapper) frame.kind = V8FrameKind::kWasm;
   if (type.starts_with("Irregexp")) frame.kind = V8FrameKind::kRegExp;
   if (type.find("Exit") != type.npos) {
     frame.kind = V8FrameKind::kExit;
@@ -350,6 +369,9 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   bool is_js = (is_heap_object(slot(fp, -8)) || continuation) && objects_.is_function(site.function);
   if (!is_js) return {typed(fp, builtin)};
   site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
+  // An exported function of WebAssembly: here runs the wrapper that calls it, which Error.stack hides.
+  const MapInfo* data = function_data(site.shared);
+  if (data != nullptr && heap_.types()[data->type].name == "WasmExportedFunctionData") return {typed(fp, builtin)};
   std::vector<V8Frame> frames;
   if (auto code = code_.compiled_at(frame.lookup_pc()); code && !continuation)
     frames = compiled(*code, frame, site.shared);

@@ -56,13 +56,14 @@ class FrameReader : public FrameStepper {
   static FrameOffsets offsets_for(const Heap& heap, std::map<int, std::string>& frame_types);
   std::string_view frame_type(Address fp) const;
   bool continues_builtin(Address fp) const;
+  bool in_wasm_code(const Frame& frame) const;
   uint64_t slot(Address fp, int64_t offset) const;
 
   bool called_by_new(Address fp) const;
   Arguments arguments_of(Address fp, uint64_t shared) const;
   V8Frame typed(Address fp, const std::string& builtin) const;
   bool builtin_exit(V8Frame& frame, Address fp) const;
-  bool is_api_function(uint64_t shared) const;
+  const MapInfo* function_data(uint64_t shared) const;
   void place(V8Frame& frame, int64_t script_offset) const;
   V8Frame interpreted(Address fp, std::optional<int64_t> bytecode_offset) const;
   std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;
