@@ -279,6 +279,9 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
   Address fp = frame.registers.values.fp();
   uint64_t pc_offset = frame.lookup_pc().value() - code.start;
   if (uint64_t bytecodes = baseline_bytecodes(code.code, fp)) {
+    // With --interpreted-frames-native-stack each function has a copy of the interpreter's entry.
+    bool has_table = !table_bytes(objects_, objects_.field(code.code, offsets_.positions)).empty();
+    if (!has_table && is_smi(slot(fp, offsets_.bytecode_array - 8))) return {interpreted(fp, std::nullopt)};
     return {baseline(code, fp, bytecodes, pc_offset + (frame.exact_pc ? 0 : 1))};
   }
   const MapInfo* data = objects_.map_of(objects_.field(code.code, offsets_.deopt_data));
