@@ -40,7 +40,7 @@ class Deaths {
     return [1].map((x) => this.readNull(x));
   }
   readNull(x) {
-    tell({top: 'crash'}); this.addon.crash(x);
+    tell({top: 'crash', called: {function: 'Object.crash', args: [x]}}); this.addon.crash(x);
   }
   uncaught() {
     Object.defineProperty({}, 'broken', {get: () => { tell(); throw new RangeError('on purpose'); }}).broken;

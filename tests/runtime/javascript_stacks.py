@@ -228,6 +228,10 @@ def check_jsdeath(context: Context, case: str) -> list[str]:
             wrong.append(f"the stack ends early: {thread.get('stop_reason')}")
         if truth.get("top") and not any(frame.get("function") == truth["top"] for frame in thread["frames"][:4]):
             wrong.append(f"{truth['top']} is not on top: {[frame.get('function') for frame in thread['frames'][:4]]}")
+        if called := truth.get("called"):  # the function in C++, where JavaScript was left
+            exits = [(frame["function"], frame.get("args", [])) for frame in thread["frames"] if frame["kind"] == "exit"]
+            if (called["function"], [_described(value) for value in called["args"]]) not in exits:
+                wrong.append(f"{called} was called, the exits found are {exits}")
         if arguments[0] == "worker":
             main = min(threads, key=lambda thread: thread["tid"])
             if main["selected"] or not main["complete"] or any(frame["kind"] == "js" for frame in main["frames"]):

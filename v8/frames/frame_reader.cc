@@ -8,8 +8,6 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kMaxArguments = 16;                 ///< shown of one frame
-constexpr uint64_t kMaxCount = 1 << 20;              ///< of arguments; more is no count
 constexpr int64_t kContinuationArgumentCount = -48;  ///< kArgCOffset of BuiltinContinuationFrameConstants
 constexpr uint64_t kMaxMarker = 256;  ///< frame types are fewer than 64 in all versions, stored shifted by one
 
@@ -293,46 +291,6 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
   return optimized(code, frame, shared, tier);
 }
 
-/// The object that says what a function runs when it is not bytecode; null when there is none.
-const MapInfo* FrameReader::function_data(uint64_t shared) const {
-  for (uint64_t offset : {8, 16}) {  // from 12.9 on the untrusted one is the second
-    const MapInfo* map = objects_.map_of(objects_.field(shared, offset));
-    if (map != nullptr && map->category == Category::kInternal) return map;
-  }
-  return nullptr;
-}
-
-/// A call into a builtin written in C++. Its frame keeps new.target, the function and the count of arguments in front
-/// of them (BuiltinExitFrameConstants); the count includes these.
-bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
-  constexpr int64_t kNewTarget = 16, kTarget = 24, kCount = 32, kPadding = 40;
-  uint64_t function = objects_.resolved(slot(fp, kTarget)), count = slot(fp, kCount);
-  // new.target, function, count, padding (not in 14.x), receiver
-  const Page* page = heap_.pages().page_of(function - 1);
-  bool padded = slot(fp, kPadding) == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
-  uint64_t extra = padded ? 5 : 4;
-  if (!objects_.is_function(function) || !is_smi(count) || smi_value(count) < static_cast<int32_t>(extra)) return false;
-  uint64_t shared = objects_.field(function, heap_.layout().js_function_shared);
-  CallSite site;
-  site.function = function;
-  site.shared = shared;
-  frame.argument_count = static_cast<uint32_t>(smi_value(count)) - extra;
-  if (frame.argument_count > kMaxCount) return false;
-  int64_t last = static_cast<int64_t>(frame.argument_count);
-  int64_t receiver = offsets_.receiver_first ? (padded ? 48 : 40) : kNewTarget + 8 * int64_t{smi_value(count)} - 8;
-  site.receiver = objects_.resolved(slot(fp, receiver));
-  frame.receiver = FrameValue::tagged(*site.receiver);
-  site.constructor = objects_.map_of(slot(fp, kNewTarget)) != nullptr && objects_.is_function(slot(fp, kNewTarget));
-  for (int64_t i = 1; i <= std::min<int64_t>(last, kMaxArguments); ++i) {
-    frame.arguments.push_back(FrameValue::tagged(slot(fp, receiver + (offsets_.receiver_first ? 8 : -8) * i)));
-  }
-  frame.function_word = function;
-  frame.function = names_.text(site);
-  const MapInfo* data = function_data(shared);
-  if (data == nullptr || data->type != heap_.types().function_template_info) frame.kind = V8FrameKind::kBuiltin;
-  return true;
-}
-
 /// A frame that is marked as no JavaScript.
 V8Frame FrameReader::typed(Address fp, const std::string& builtin) const {
   V8Frame frame;
@@ -346,6 +304,7 @@ V8Frame FrameReader::typed(Address fp, const std::string& builtin) const {
   if (type.find("Exit") != type.npos) {
     frame.kind = V8FrameKind::kExit;
     if (type == "BuiltinExitFrame" && builtin_exit(frame, fp)) return frame;
+    if (type == "ApiCallbackExitFrame") api_callback_exit(frame, fp);
   }
   if (frame.function.empty()) frame.function = type;
   return frame;
@@ -373,7 +332,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   if (!is_js) return {typed(fp, builtin)};
   site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
   // An exported function of WebAssembly: here runs the wrapper that calls it, which Error.stack hides.
-  const MapInfo* data = function_data(site.shared);
+  const MapInfo* data = objects_.map_of(function_data(site.shared));
   if (data != nullptr && heap_.types()[data->type].name == "WasmExportedFunctionData") return {typed(fp, builtin)};
   std::vector<V8Frame> frames;
   if (auto code = code_.compiled_at(frame.lookup_pc()); code && !continuation)

@@ -41,6 +41,9 @@ class FrameReader : public FrameStepper {
   const ScriptReader& scripts() const { return scripts_; }
 
  private:
+  static constexpr size_t kMaxArguments = 16;     ///< shown of one frame
+  static constexpr uint64_t kMaxCount = 1 << 20;  ///< of arguments; more is no count
+
   struct Arguments {
     uint64_t count = 0;
     std::optional<FrameValue> receiver;
@@ -63,7 +66,10 @@ class FrameReader : public FrameStepper {
   Arguments arguments_of(Address fp, uint64_t shared) const;
   V8Frame typed(Address fp, const std::string& builtin) const;
   bool builtin_exit(V8Frame& frame, Address fp) const;
-  const MapInfo* function_data(uint64_t shared) const;
+  uint64_t function_of_template(uint64_t receiver, uint64_t info) const;
+  void api_callback_exit(V8Frame& frame, Address fp) const;
+  uint64_t function_data(uint64_t shared) const;
+  bool is_template(uint64_t word) const;
   void place(V8Frame& frame, int64_t script_offset) const;
   V8Frame interpreted(Address fp, std::optional<int64_t> bytecode_offset) const;
   std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;

@@ -1,0 +1,112 @@
+// Frames through which JavaScript left V8: calls of functions written in C++.
+#include <algorithm>
+
+#include "v8/frames/frame_reader.h"
+
+namespace inquest::v8 {
+
+/// The object that says what a function runs when it is not bytecode, tagged; 0 when there is none.
+uint64_t FrameReader::function_data(uint64_t shared) const {
+  for (uint64_t offset : {8, 16}) {  // from 12.9 on the untrusted one is the second
+    uint64_t data = objects_.field(shared, offset);
+    const MapInfo* map = objects_.map_of(data);
+    if (map != nullptr && map->category == Category::kInternal) return data;
+  }
+  return 0;
+}
+
+bool FrameReader::is_template(uint64_t word) const {
+  const MapInfo* map = objects_.map_of(word);
+  return map != nullptr && map->type == heap_.types().function_template_info;
+}
+
+/// A call into a builtin written in C++. Its frame keeps new.target, the function and the count of arguments in front
+/// of them (BuiltinExitFrameConstants); the count includes these.
+bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
+  constexpr int64_t kNewTarget = 16, kTarget = 24, kCount = 32, kPadding = 40;
+  uint64_t function = objects_.resolved(slot(fp, kTarget)), count = slot(fp, kCount);
+  // new.target, function, count, padding (not in 14.x), receiver
+  const Page* page = heap_.pages().page_of(function - 1);
+  bool padded = slot(fp, kPadding) == heap_.root("the_hole_value", page != nullptr ? page->isolate : 0);
+  uint64_t extra = padded ? 5 : 4;
+  if (!objects_.is_function(function) || !is_smi(count) || smi_value(count) < static_cast<int32_t>(extra)) return false;
+  uint64_t shared = objects_.field(function, heap_.layout().js_function_shared);
+  CallSite site;
+  site.function = function;
+  site.shared = shared;
+  frame.argument_count = static_cast<uint32_t>(smi_value(count)) - extra;
+  if (frame.argument_count > kMaxCount) return false;
+  int64_t last = static_cast<int64_t>(frame.argument_count);
+  int64_t receiver = offsets_.receiver_first ? (padded ? 48 : 40) : kNewTarget + 8 * int64_t{smi_value(count)} - 8;
+  site.receiver = objects_.resolved(slot(fp, receiver));
+  frame.receiver = FrameValue::tagged(*site.receiver);
+  site.constructor = objects_.map_of(slot(fp, kNewTarget)) != nullptr && objects_.is_function(slot(fp, kNewTarget));
+  for (int64_t i = 1; i <= std::min<int64_t>(last, kMaxArguments); ++i) {
+    frame.arguments.push_back(FrameValue::tagged(slot(fp, receiver + (offsets_.receiver_first ? 8 : -8) * i)));
+  }
+  frame.function_word = function;
+  frame.function = names_.text(site);
+  if (!is_template(function_data(shared))) frame.kind = V8FrameKind::kBuiltin;
+  return true;
+}
+
+/// A function of the template `info` among the own properties of `receiver` and its prototypes, 0 when there is none: a
+/// call that was optimised leaves the template alone.
+uint64_t FrameReader::function_of_template(uint64_t receiver, uint64_t info) const {
+  constexpr int kMaxChain = 4, kMaxProperties = 4096;
+  uint64_t found = 0, holder = receiver;
+  for (int i = 0; i < kMaxChain && found == 0; ++i) {
+    const MapInfo* map = objects_.map_of(holder);
+    if (map == nullptr || map->category != Category::kReceiver) break;
+    int seen = 0;
+    objects_.for_each_property(holder, [&](const ObjectReader::Property& property) {
+      if (!property.accessor && !property.raw_double && objects_.is_function(property.value)) {
+        uint64_t shared = objects_.field(property.value, heap_.layout().js_function_shared);
+        if (function_data(shared) == info) found = property.value;
+      }
+      return found == 0 && ++seen < kMaxProperties;
+    });
+    holder = objects_.field(map->map + 1, heap_.layout().map.prototype);
+  }
+  return found;
+}
+
+/// A call from JavaScript into C++ by way of CallApiCallback (V8 11.8 and later). Where the function lies, or its template,
+/// tells how the rest is arranged: ApiCallbackExitFrameConstants, src/execution/frame-constants.h of 11.8, 12.9 and 14.6.
+void FrameReader::api_callback_exit(V8Frame& frame, Address fp) const {
+  struct Arrangement {
+    int64_t target, count, receiver;
+  };
+  constexpr Arrangement kArrangements[] = {{16, 24, 88}, {48, -24, 64}, {40, -24, 48}};
+  constexpr int64_t kContext = 32;
+  const MapInfo* context = objects_.map_of(slot(fp, kContext));
+  if (context == nullptr || context->rule != SizeRule::kNativeContext) return;
+  for (const Arrangement& at : kArrangements) {
+    uint64_t target = objects_.resolved(slot(fp, at.target));
+    uint64_t receiver = objects_.resolved(slot(fp, at.receiver));
+    if (objects_.map_of(receiver) == nullptr) continue;
+    if (is_template(target)) {
+      target = function_of_template(receiver, target);
+      if (target == 0) return;
+    }
+    if (!objects_.is_function(target)) continue;
+    CallSite site;
+    site.function = target;
+    site.shared = objects_.field(target, heap_.layout().js_function_shared);
+    if (!is_template(function_data(site.shared))) continue;
+    site.receiver = receiver;
+    frame.receiver = FrameValue::tagged(receiver);
+    uint64_t count = slot(fp, at.count);
+    if (count > kMaxCount && is_smi(count)) count = static_cast<uint32_t>(std::max(smi_value(count), 0));
+    frame.argument_count = count <= kMaxCount ? count : 0;
+    for (uint64_t i = 1; i <= std::min<uint64_t>(frame.argument_count, kMaxArguments); ++i) {
+      uint64_t word = slot(fp, at.receiver + 8 * static_cast<int64_t>(i));
+      frame.arguments.push_back(FrameValue::tagged(objects_.resolved(word)));
+    }
+    frame.function_word = target;
+    frame.function = names_.text(site);
+    return;
+  }
+}
+
+}  // namespace inquest::v8
