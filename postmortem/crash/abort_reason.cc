@@ -39,21 +39,27 @@ std::string abort_message(const Scene& scene) {
 struct Sign {
   std::string_view function;  ///< the whole name, or its beginning
   const char* cause;
+  bool general = false;  ///< many causes end here: one of the others further out says more
 };
 
-// In the order of the stack: the first frame that is one of these decides.
+constexpr const char* kUncaught = "an uncaught JavaScript exception ended the process; v8 errors shows it";
+
+// In the order of the stack: the first frame that is one of these decides, but for general ones.
 constexpr std::array kSigns = {
     Sign{"__cxa_pure_virtual", "a pure virtual function was called (on an object being made or destroyed)"},
     Sign{"__cxa_deleted_virtual", "a deleted virtual function was called"},
     Sign{"v8::internal::V8::FatalProcessOutOfMemory", "V8 ran out of memory (FatalProcessOutOfMemory)"},
     Sign{"v8::Utils::ReportOOMFailure", "V8 ran out of memory"},
     Sign{"node::OOMErrorHandler", "V8 ran out of memory"},
-    Sign{"node::OnFatalError", "V8 gave up (fatal error)"},
+    Sign{"node::OnFatalError", "V8 gave up (fatal error)", true},
+    Sign{"node::errors::TriggerUncaughtException", kUncaught},
+    Sign{"v8::internal::Isolate::CreateMessageOrAbort", kUncaught},
+    Sign{"v8::internal::Isolate::Throw", kUncaught},  // has the former inside until 8.x
     Sign{"V8_Fatal", "a check of V8 failed (V8_Fatal)"},
-    Sign{"v8::base::OS::Abort", "V8 aborted"},
+    Sign{"v8::base::OS::Abort", "V8 aborted", true},
     Sign{"node::Assert", "a check of Node.js failed (node::Assert)"},
     Sign{"node::ReallyExit", "Node.js exited"},
-    Sign{"node::Abort", "process.abort() was called"},
+    Sign{"node::Abort", "process.abort() was called", true},
     Sign{"std::terminate", "std::terminate was called"},
     Sign{"__stack_chk_fail", "stack smashing detected: a buffer in the frame was overrun"},
     Sign{"__fortify_fail", "a buffer overrun was detected (_FORTIFY_SOURCE)"},
@@ -93,6 +99,13 @@ class AbortReason {
     out_.detail = detail();
   }
 
+  /// The cause when the very function that was executing is one of the signs.
+  std::optional<std::string> executing() {
+    read_frames();
+    if (!sign_ || first_sign_ != scene_.first()) return std::nullopt;
+    return sign_->cause;
+  }
+
  private:
   void read_frames() {
     const auto& frames = scene_.stack().frames;
@@ -114,8 +127,14 @@ class AbortReason {
         name.starts_with("__gxx_personality"))
       noexcept_ = true;
     if (name.starts_with("__cxa_rethrow") || name.starts_with("_Unwind_Resume")) thrown_ = true;
-    for (const Sign& sign : kSigns)
-      if ((!sign_ || sign.function.starts_with("__cxa")) && name.starts_with(sign.function)) sign_ = &sign;
+    // Behind the C++ that JavaScript called, the stack no longer tells why that was.
+    if (sign_ && (name.starts_with("Builtins_") || !module)) settled_ = true;
+    for (const Sign& sign : kSigns) {
+      bool wanted = !sign_ || (sign_->general && !sign.general && !settled_) || sign.function.starts_with("__cxa");
+      if (!wanted || !name.starts_with(sign.function)) continue;
+      if (!sign_) first_sign_ = number;
+      sign_ = &sign;
+    }
     bool own = module && !is_runtime_library(*module) && !is_exit(name) && name != "__clang_call_terminate";
     if (!blamed_ && own) blamed_ = number;
   }
@@ -168,6 +187,8 @@ class AbortReason {
   const Scene& scene_;
   Explanation& out_;
   const Sign* sign_ = nullptr;
+  size_t first_sign_ = 0;
+  bool settled_ = false;
   bool aborted_ = false, terminated_ = false, thrown_ = false, noexcept_ = false;
   std::optional<size_t> blamed_;
 };
@@ -183,6 +204,14 @@ std::string sender(const Scene& scene, const SignalFacts& signal) {
 }  // namespace
 
 void explain_abort(const Scene& scene, Explanation& explanation) { AbortReason(scene, explanation).explain(); }
+
+void explain_deliberate_trap(const Scene& scene, Explanation& out) {
+  auto cause = AbortReason(scene, out).executing();
+  if (!cause) return;
+  out.kind = "abort";
+  out.cause = fmt::format("{}: {}", out.signal_name, *cause);
+  out.remarks.clear();  // how such instructions come about in general
+}
 
 void explain_sent_signal(const Scene& scene, Explanation& out) {
   const SignalFacts& signal = out.signal;

@@ -112,11 +112,13 @@ void explain_signal(const Scene& scene, Explanation& out) {
       if (raised_by_code) return explain_division(scene, out);
       break;
     case kSigIll:
-      if (raised_by_code) return explain_illegal_instruction(scene, out);
-      break;
+      if (!raised_by_code) break;
+      explain_illegal_instruction(scene, out);
+      return explain_deliberate_trap(scene, out);
     case kSigTrap:
-      if (raised_by_code) return explain_trap(scene, out);
-      break;
+      if (!raised_by_code) break;
+      explain_trap(scene, out);
+      return explain_deliberate_trap(scene, out);
     case kSigAbrt: {
       bool own = !signal.sender_pid || *signal.sender_pid == scene.names().target().facts().pid;
       if (own) return explain_abort(scene, out);

@@ -7,7 +7,7 @@ null memory jumps stacks aborts traps signals   corpora/native/crashes, built in
 python    Debian's python3, killed inside ncurses by a null cur_term
 damaged   cores that are cut short, whose program is gone, that are no cores
 living    cores of processes that did not die
-node      process.abort() of Node.js (SKIPPED where none can be had)
+node      process.abort(), an uncaught exception, no memory, on five Node.js (SKIPPED where none can be had)
 
 Truth: what each program printed before it died, its source and symbol table, and what gdb says of the core: the signal's number,
 code and address, the program counter and the instruction there."""
@@ -290,14 +290,21 @@ def check_living(inquest: str, work: pathlib.Path) -> None:
     expect("SIG" not in lines[0] and re.search(r"\b(pause|write)\b|__libc_(pause|write)", lines[1]), f"gcore: {lines[:2]}")
 
 
+# Cases of corpora, by what ended them.
+NODE_DEATHS = {"gt": (r"SIGABRT: process\.abort\(\) was called", "node::Abort"),
+               "uncaught": (r"SIG(ILL|TRAP): an uncaught JavaScript exception", "v8::base::OS::Abort"),
+               "oom": (r"SIGABRT: V8 ran out of memory", "node::")}
+NODE_VERSIONS = ("12.22.12", "16.20.2", "20.20.2", "24.21.0", "26.10.0")
+
+
 def check_node(inquest: str) -> None:
-    done = run([ROOT / "scripts" / "make_core", "gt", os.environ.get("INQUEST_NODE", "24.21.0")])
-    if done.returncode != 0:
-        raise Unavailable(done.stderr.strip()[-300:])
-    core = pathlib.Path(done.stdout.strip().splitlines()[-1]) / "core"
-    lines = why(inquest, core)
-    expect(re.match(r"SIGABRT: process\.abort\(\) was called", lines[0]), f"{lines[:2]}")
-    expect("node::Abort" in lines[1], f"{lines[:2]}")
+    for version in [os.environ["INQUEST_NODE"]] if "INQUEST_NODE" in os.environ else NODE_VERSIONS:
+        for case, (cause, place) in NODE_DEATHS.items():
+            done = run([ROOT / "scripts" / "make_core", case, version])
+            if done.returncode != 0:
+                raise Unavailable(done.stderr.strip()[-300:])
+            lines = why(inquest, pathlib.Path(done.stdout.strip().splitlines()[-1]) / "core")
+            expect(re.match(cause, lines[0]) and place in lines[1], f"{case} {version}: {lines[:2]}")
 
 
 def main() -> int:

@@ -71,8 +71,9 @@ uint64_t FrameReader::function_of_template(uint64_t receiver, uint64_t info) con
   return found;
 }
 
-/// A call from JavaScript into C++ by way of CallApiCallback (V8 11.8 and later). Where the function lies, or its template,
-/// tells how the rest is arranged: ApiCallbackExitFrameConstants, src/execution/frame-constants.h of 11.8, 12.9 and 14.6.
+/// A call from JavaScript into C++ by way of CallApiCallback (V8 11.8 and later). Where the function lies, or its
+/// template, tells how the rest is arranged: ApiCallbackExitFrameConstants, src/execution/frame-constants.h
+/// of 11.8, 12.9 and 14.6.
 void FrameReader::api_callback_exit(V8Frame& frame, Address fp) const {
   struct Arrangement {
     int64_t target, count, receiver;
