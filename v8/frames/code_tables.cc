@@ -35,16 +35,18 @@ SourcePosition SourcePosition::from_raw(int64_t raw) {
   return {static_cast<int32_t>(bits >> 1 & 0x3fffffff) - 1, static_cast<int32_t>(bits >> 31 & 0xffff) - 1};
 }
 
-std::optional<SourcePosition> find_source_position(std::span<const std::byte> table, const V8Version& version,
-                                                   int64_t offset) {
+namespace {
+
+/// Calls visit(offset in the code, raw position) for each entry until it returns false.
+template <class Visit>
+void for_each_position(std::span<const std::byte> table, const V8Version& version, Visit&& visit) {
   Varints varints(table);
   int64_t at = version < V8Version{8, 2} ? 0 : -1;
   int64_t position = 0;
-  std::optional<SourcePosition> found;
   while (true) {
     auto first = varints.next();
     auto second = varints.next();
-    if (!first || !second) return found;
+    if (!first || !second) return;
     int64_t delta;
     if (version >= V8Version{14, 0}) {
       delta = static_cast<int64_t>(*first >> 2);
@@ -54,9 +56,47 @@ std::optional<SourcePosition> find_source_position(std::span<const std::byte> ta
     }
     at = add(at, delta);
     position = add(position, zigzag(*second));
-    if (at > offset) return found;
-    found = SourcePosition::from_raw(position);
+    if (!visit(at, position)) return;
   }
+}
+
+}  // namespace
+
+std::optional<SourcePosition> find_source_position(std::span<const std::byte> table, const V8Version& version,
+                                                   int64_t offset) {
+  std::optional<SourcePosition> found;
+  for_each_position(table, version, [&](int64_t at, int64_t position) {
+    if (at <= offset) found = SourcePosition::from_raw(position);
+    return at <= offset;
+  });
+  return found;
+}
+
+int64_t last_position_offset(std::span<const std::byte> table, const V8Version& version) {
+  int64_t last = -1;
+  for_each_position(table, version, [&](int64_t at, int64_t) {
+    last = at;
+    return true;
+  });
+  return last;
+}
+
+uint64_t jump_to_block_around(std::span<const std::byte> code, uint64_t offset) {
+  constexpr uint64_t kShort = 5, kLong = 6;  // jmp rel32; 0f 8x, jcc rel32
+  uint64_t best_target = 0, from = offset;
+  for (uint64_t at = 0; at + kLong <= std::min<uint64_t>(code.size(), offset); ++at) {
+    bool conditional = code[at] == std::byte{0x0f} && (code[at + 1] & std::byte{0xf0}) == std::byte{0x80};
+    if (!conditional && code[at] != std::byte{0xe9}) continue;
+    uint64_t length = conditional ? kLong : kShort;
+    int32_t distance;
+    std::memcpy(&distance, code.data() + at + length - sizeof distance, sizeof distance);
+    if (distance <= 0) continue;
+    uint64_t target = at + length + static_cast<uint64_t>(distance);
+    if (target > offset || target <= best_target) continue;
+    best_target = target;
+    from = at;
+  }
+  return from;
 }
 
 std::optional<InliningPosition> inlining_position(std::span<const std::byte> table, int32_t id) {

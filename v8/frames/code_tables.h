@@ -33,6 +33,14 @@ struct SourcePosition {
 std::optional<SourcePosition> find_source_position(std::span<const std::byte> table, const V8Version& version,
                                                    int64_t offset);
 
+/// Where in the code the last entry begins; -1 for an empty table.
+int64_t last_position_offset(std::span<const std::byte> table, const V8Version& version);
+
+/// The jump (x86-64, with a 32-bit distance) that leads forward to the nearest place at or before `offset`; `offset`
+/// when there is none. Bytes are not decoded as instructions: what looks like a jump but is none may be taken for one
+/// where no real one leads nearer.
+uint64_t jump_to_block_around(std::span<const std::byte> code, uint64_t offset);
+
 struct InliningPosition {
   SourcePosition call;
   int32_t function = -1;  ///< index of its SharedFunctionInfo in the literals; -1: the function of the code itself

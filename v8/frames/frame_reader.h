@@ -75,6 +75,7 @@ class FrameReader : public FrameStepper {
   std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;
   V8Frame baseline(const CompiledCode& code, Address fp, uint64_t bytecodes, uint64_t pc_offset) const;
   std::vector<PositionedCall> calls_by_position(const CompiledCode& code, uint64_t pc_offset, uint64_t shared) const;
+  uint64_t before_deferred_code(const CompiledCode& code, uint64_t pc_offset) const;
   bool agree(const std::vector<DeoptFrame>& frames, const std::vector<PositionedCall>& calls) const;
   std::vector<V8Frame> by_position(const std::vector<PositionedCall>& calls, Tier tier) const;
   std::vector<V8Frame> by_translation(const std::vector<DeoptFrame>& frames, Tier tier) const;

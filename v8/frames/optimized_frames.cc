@@ -131,12 +131,31 @@ std::vector<V8Frame> FrameReader::by_translation(const std::vector<DeoptFrame>& 
   return frames;
 }
 
+/// Maglev puts what is seldom needed behind the code of the function, with no source positions of its own
+/// (EmitDeferredCode in src/maglev/maglev-code-generator.cc): there the place is that of the jump that led to it.
+uint64_t FrameReader::before_deferred_code(const CompiledCode& code, uint64_t pc_offset) const {
+  constexpr int kMaxJumps = 8;
+  constexpr uint64_t kMostCode = 16 << 20;
+  auto table = table_bytes(objects_, objects_.field(code.code, offsets_.positions));
+  int64_t last = last_position_offset(table, heap_.layout().version);
+  if (last < 0) return pc_offset;
+  auto bytes = heap_.target().memory().view(Address(code.start), std::min(pc_offset, kMostCode));
+  for (int i = 0; i<kMaxJumps&& static_cast<int64_t>(pc_offset)> last; ++i) {
+    uint64_t from = jump_to_block_around(bytes, pc_offset);
+    if (from == pc_offset) break;
+    pc_offset = from;
+  }
+  return pc_offset;
+}
+
 std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, const Frame& frame, uint64_t shared,
                                             Tier tier) const {
   uint64_t pc_offset = frame.lookup_pc().value() - code.start;
   std::optional<Safepoint> safepoint;
   if (!frame.exact_pc) safepoint = deopt_.safepoint(code, pc_offset + 1, tier);
   if (safepoint && safepoint->pc > 0) pc_offset = safepoint->pc - 1;  // not that of the trampoline
+  bool deferred = tier == Tier::kMaglev && safepoint && !safepoint->deopt_index;
+  if (deferred) pc_offset = before_deferred_code(code, pc_offset);
   std::vector<PositionedCall> calls = calls_by_position(code, pc_offset, shared);
   std::vector<DeoptFrame> translated;
   if (safepoint) {
