@@ -43,6 +43,8 @@ class ReportBody {
   /// For a body that finds its answer while it writes (a stream longer than memory): what it learned on the way is
   /// asked for after writing.
   virtual bool works_while_writing() const { return false; }
+  /// False for a body whose destructor does more than give memory back (stops what it started).
+  virtual bool is_only_memory() const { return true; }
   /// For a stream of events: its JSON is one object per line, without an envelope, and notes are shown as for text.
   virtual bool writes_lines() const { return false; }
   virtual void write_json_lines(Output& /*output*/) const {}

@@ -121,6 +121,7 @@ Outcome execute(const Invocation& invocation, Session& session, Output& output) 
     outcome.notes = std::move(report->notes);
   }
   outcome.status = report->incomplete ? kExitIncomplete : kExitDone;
+  if (report->body->is_only_memory()) outcome.body = std::move(report->body);
   return outcome;
 }
 

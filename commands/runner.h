@@ -1,6 +1,7 @@
 // From a typed line to a printed answer: the one path both front ends take, so that both print the same bytes.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,6 +38,7 @@ struct Outcome {
   int status = kExitDone;
   std::vector<Note> notes;     ///< to be shown beside a text answer; empty with --json, where they are in the answer
   std::optional<Error> error;  ///< why there is no answer
+  std::unique_ptr<const ReportBody> body;  ///< what was written; for a front end that ends without taking it apart
 };
 
 /// Runs and writes the answer. With --json an error is written as a JSON object too.

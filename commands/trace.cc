@@ -25,6 +25,7 @@ class TraceBody : public ReportBody {
       : stacks_(session), source_(std::move(source)), file_(std::move(file)), counts_(std::move(counts)) {}
 
   bool works_while_writing() const override { return true; }
+  bool is_only_memory() const override { return false; }
   bool writes_lines() const override { return !counts_; }
 
   void write_text(Output& output) const override {
