@@ -265,7 +265,98 @@ bool LineTable::extended(ByteReader& reader, State& state) {
   return opcode == DW_LNE_end_sequence;
 }
 
+// The address that is set first in the sequence at `offset`, or nothing. Compilers set the address of a sequence before
+// its first row; file, column and is_stmt of that row may come before.
+std::optional<uint64_t> LineTable::start_behind(uint64_t offset) const {
+  constexpr int kMaxBefore = 8;
+  ByteReader reader = program_;
+  reader.seek(offset);
+  for (int i = 0; i < kMaxBefore; ++i) {
+    switch (reader.u8()) {
+      case 0:
+        if (reader.u8() != 1 + sizeof(uint64_t) || reader.u8() != DW_LNE_set_address) return std::nullopt;
+        return reader.left() >= sizeof(uint64_t) ? std::optional(reader.u64()) : std::nullopt;
+      case DW_LNS_advance_line:
+      case DW_LNS_set_file:
+      case DW_LNS_set_column: reader.skip_leb(); break;
+      case DW_LNS_negate_stmt: break;
+      default: return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+// The end of a sequence is 0, 1 (the length), DW_LNE_end_sequence. As operands these bytes may stand elsewhere, but then
+// no address is set behind them.
+std::vector<LineTable::Start> LineTable::find_starts() const {
+  constexpr size_t kBlock = 64;
+  std::vector<Start> starts;
+  const std::byte* begin = program_.position();
+  auto take = [&](size_t behind) {
+    uint64_t offset = program_.offset() + behind;
+    if (auto address = start_behind(offset)) starts.push_back({*address, offset});
+  };
+  auto is_end = [begin](size_t i) {
+    return static_cast<int>(begin[i] == std::byte{0}) & static_cast<int>(begin[i + 1] == std::byte{1}) &
+           static_cast<int>(begin[i + 2] == std::byte{DW_LNE_end_sequence});
+  };
+  take(0);
+  size_t last = program_.left() < 3 ? 0 : static_cast<size_t>(program_.left()) - 2;
+  for (size_t block = 0; block < last; block += kBlock) {
+    size_t end = std::min(block + kBlock, last);
+    int any = 0;
+    if (end == block + kBlock) {
+      for (size_t i = 0; i < kBlock; ++i) any |= is_end(block + i);  // many at a time
+      if (any == 0) continue;
+    }
+    for (size_t i = block; i < end; ++i)
+      if (is_end(i) != 0) take(i + 3);
+  }
+  std::ranges::sort(starts);
+  return starts;
+}
+
+// Nothing where that does not answer all: what sequences there are is then found by running them one after the other.
+std::optional<std::vector<LineRow>> LineTable::find_few(std::span<const uint64_t> addresses) {
+  constexpr uint64_t kWorthwhile = 4096;  // bytes of the program for each address
+  uint64_t left = program_.left();
+  if (addresses.size() > left / kWorthwhile) return std::nullopt;
+  std::vector<Start> starts = find_starts();
+  std::vector<uint64_t> wanted;
+  for (uint64_t address : addresses) {
+    auto after = std::ranges::upper_bound(starts, address, {}, &Start::address);
+    if (after == starts.begin()) return std::nullopt;
+    // Functions that the linker merged begin at one address.
+    uint64_t nearest = std::prev(after)->address;
+    for (; after != starts.begin() && std::prev(after)->address == nearest; --after)
+      wanted.push_back(std::prev(after)->offset);
+    if (wanted.size() > addresses.size() * kTimesAnswered) return std::nullopt;
+  }
+  std::ranges::sort(wanted);
+  auto repeated = std::ranges::unique(wanted);
+  wanted.erase(repeated.begin(), repeated.end());
+  Answers answers(addresses);
+  files_.resize(header_files_);
+  for (uint64_t offset : wanted) {
+    ByteReader reader = program_;
+    reader.seek(offset);
+    answers.begin();
+    State state;
+    if (!run_sequence(reader, state, [&](const State& row) { answers.add(row); })) return std::nullopt;
+    uint64_t used = reader.offset() - offset;
+    if (used > left || !answers.is_ordered(state.address)) return std::nullopt;
+    left -= used;
+    answers.end(state.address);
+  }
+  std::vector<LineRow> rows = answers.take();
+  // Sequences may define files for those behind them.
+  size_t files = header_files_ + (version_ < 5 ? 1 : 0);
+  bool answered = std::ranges::all_of(rows, [files](const LineRow& row) { return row.known && row.file < files; });
+  return answered && files_.size() == header_files_ ? std::optional(std::move(rows)) : std::nullopt;
+}
+
 std::vector<LineRow> LineTable::find(std::span<const uint64_t> addresses) {
+  if (auto few = find_few(addresses)) return *std::move(few);
   Answers answers(addresses);
   files_.resize(header_files_);
   for (ByteReader reader = program_; !reader.at_end();) {

@@ -4,12 +4,14 @@
 // ends it. Where several rows have one address the last counts.
 //
 // The rows of a large program would take 200 MB, and few are asked for. So none are kept: a program is run once for all
-// addresses wanted of its unit, and each is answered as the rows come by.
+// addresses wanted of its unit, and each is answered as the rows come by. For few addresses only the sequences around
+// them are run, where the bytes that end one and begin the next tell where those are.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +67,12 @@ class LineTable {
     int32_t line = 0;
   };
   class Answers;
+  /// Where a sequence begins, and the address that it sets first.
+  struct Start {
+    uint64_t address, offset;
+
+    auto operator<=>(const Start&) const = default;
+  };
 
   bool read_header(const Unit& unit, Bytes section, uint64_t offset);
   void read_old_files(ByteReader& reader);
@@ -72,6 +80,9 @@ class LineTable {
   template <class Emit>
   bool run_sequence(ByteReader& given, State& state, Emit&& emit);
   bool extended(ByteReader& reader, State& state);
+  std::vector<Start> find_starts() const;
+  std::optional<uint64_t> start_behind(uint64_t offset) const;
+  std::optional<std::vector<LineRow>> find_few(std::span<const uint64_t> addresses);
   void advance(State& state, uint64_t operations) const;
 
   uint16_t version_ = 0;
