@@ -23,6 +23,7 @@
 #include "commands/words.h"
 #include "engine/hooks.h"
 #include "postmortem/elf/core_target.h"
+#include "postmortem/model/huge_pages.h"
 
 namespace inquest::cli {
 namespace {
@@ -209,6 +210,7 @@ bool called_as_tool(int argc, const char* const* argv) {
 }
 
 int run(int argc, char** argv) {
+  take_memory_in_large_steps();
   std::signal(SIGPIPE, SIG_IGN);  // a broken pipe is noticed by write, and the program ends quietly
   auto options = called_as_tool(argc, argv) ? parse_tool_options(argc, argv) : parse_options(argc, argv);
   if (options) {
