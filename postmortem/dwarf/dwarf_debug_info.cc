@@ -10,7 +10,9 @@
 #include <unordered_set>
 
 #include "postmortem/dwarf/address_ranges.h"
+#include "postmortem/dwarf/pointer_map.h"
 #include "postmortem/dwarf/tail_calls.h"
+#include "postmortem/model/huge_pages.h"
 
 namespace inquest::dwarf {
 namespace {
@@ -18,6 +20,7 @@ namespace {
 // Fewer addresses than this in all are not worth a second thread.
 constexpr size_t kMinParallel = 8;
 constexpr unsigned kMaxThreads = 16;
+constexpr size_t kManyAddresses = 1 << 12;  // whose answers take megabytes
 constexpr uint64_t kSmallBudget = 1 << 20;
 constexpr size_t kMaxNotes = 100;  // of .dwo files that are missing, each with its path
 
@@ -58,7 +61,7 @@ struct DwarfDebugInfo::UnitState {
   std::unique_ptr<FunctionIndex> functions;
   std::unique_ptr<LineTable> lines;
   std::vector<std::optional<std::string_view>> paths;
-  std::unordered_map<uint64_t, const FunctionName*> names;  ///< by offset of the DIE that calls inlined here refer to
+  PointerMap<FunctionName> names;  ///< by offset of the DIE that calls inlined here refer to
   // Of the symbol last asked for: the next address is mostly in it too.
   const char* symbol = nullptr;
   FunctionName symbol_name;
@@ -300,15 +303,17 @@ const FunctionName* DwarfDebugInfo::name_of(UnitState& state, const Unit& unit, 
   return name;
 }
 
-void DwarfDebugInfo::locate_in_unit(UnitState& state, uint64_t address, const LineRow& row,
+// Of the first of `addresses`; those behind it come next.
+void DwarfDebugInfo::locate_in_unit(UnitState& state, std::span<const uint64_t> addresses, const LineRow& row,
                                     std::vector<CodeLocation>& out) {
+  uint64_t address = addresses[0];
   CodeLocation place;
   if (row.known) {
     place.file = path_of(state, row.file);
     place.line = row.line;
     place.column = row.column;
   }
-  FunctionTree* tree = state.functions->find(address);
+  FunctionTree* tree = state.functions->find(addresses);
   if (!tree) {
     size_t before = out.size();
     locate_by_symbol(address, out);
@@ -352,15 +357,17 @@ void DwarfDebugInfo::run(Task& task, WorkLimit& lines) {
   }
   UnitState& state = *task.state;
   std::lock_guard lock(state.mutex);
-  if (!state.functions) state.functions = std::make_unique<FunctionIndex>(functions_of(state.unit));
+  if (!state.functions) state.functions = std::make_unique<FunctionIndex>(functions_of(state.unit), files_.image.get());
   if (!lines.allows(LineTable::size_of(state.unit))) {
     file_->add_damage("its line programs overlap, some are not run");
     state.lines = std::make_unique<LineTable>();
   }
   if (!state.lines) state.lines = std::make_unique<LineTable>(state.unit);
   std::vector<LineRow> rows = state.lines->find(task.addresses);
+  constexpr size_t kLikelyDepth = 6;  // more are copied; what is not used takes no memory
+  task.locations.reserve(task.addresses.size() * kLikelyDepth);
   for (size_t i = 0; i < rows.size(); ++i) {
-    locate_in_unit(state, task.addresses[i], rows[i], task.locations);
+    locate_in_unit(state, task.addresses.subspan(i), rows[i], task.locations);
     task.ends.push_back(static_cast<uint32_t>(task.locations.size()));
   }
 }
@@ -399,7 +406,13 @@ CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {
   {
     std::vector<std::jthread> helpers;
     try {
-      for (unsigned i = 1; i < threads && unique.size() >= kMinParallel; ++i) helpers.emplace_back(work);
+      bool much = unique.size() >= kManyAddresses;
+      for (unsigned i = 1; i < threads && unique.size() >= kMinParallel; ++i) {
+        helpers.emplace_back([&work, much] {
+          if (much) use_huge_pages_here();
+          work();
+        });
+      }
     } catch (const std::system_error&) {
       // As many as the system allows.
     }
@@ -426,15 +439,22 @@ CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {
 
 std::vector<Variable> DwarfDebugInfo::arguments(uint64_t address, const CodeLocation& location,
                                                 const FrameContext& context) {
+  static std::atomic<size_t> threads = 0;
+  thread_local const size_t thread = threads++;
   if (location.from_symbol || location.die == 0) return {};
-  return parameters_.of(address, location.die, context);
+  return parameters_[thread % parameters_.size()].of(address, location.die, context);
+}
+
+Parameters DwarfDebugInfo::make_parameters() {
+  return Parameters([this](uint64_t address) { return function_at(address); });
 }
 
 Die DwarfDebugInfo::function_at(uint64_t address) {
   UnitState* state = unit_at(address);
   if (!state) return {};
   std::lock_guard lock(state->mutex);
-  if (!state->functions) state->functions = std::make_unique<FunctionIndex>(functions_of(state->unit));
+  if (!state->functions)
+    state->functions = std::make_unique<FunctionIndex>(functions_of(state->unit), files_.image.get());
   return state->functions->function_at(address);
 }
 

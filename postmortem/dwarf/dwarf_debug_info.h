@@ -6,6 +6,7 @@
 // function_index.h for what is skipped.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -64,11 +65,13 @@ class DwarfDebugInfo : public DebugInfo {
   void run(Task& task, WorkLimit& lines);
   /// Bytes of line programs to read for one question.
   uint64_t line_limit() const;
-  void locate_in_unit(UnitState& state, uint64_t address, const LineRow& row, std::vector<CodeLocation>& out);
+  void locate_in_unit(UnitState& state, std::span<const uint64_t> addresses, const LineRow& row,
+                      std::vector<CodeLocation>& out);
   void locate_by_symbol(uint64_t address, std::vector<CodeLocation>& out);
   void name_by_symbol(UnitState& state, uint64_t address, const FunctionName& known_as, CodeLocation& location);
   const FunctionName* name_of(UnitState& state, const Unit& unit, const InlineNode& node);
   std::string_view path_of(UnitState& state, uint64_t file);
+  Parameters make_parameters();
   void add_note(std::string note);
   uint64_t jump_target(uint64_t end) const;
 
@@ -77,7 +80,8 @@ class DwarfDebugInfo : public DebugInfo {
   std::unique_ptr<DwarfFile> file_;
   std::unique_ptr<SplitDwarf> split_;
   FunctionNames names_;
-  Parameters parameters_{[this](uint64_t address) { return function_at(address); }};
+  /// Threads that ask for arguments at the same time have their own.
+  std::array<Parameters, 4> parameters_{make_parameters(), make_parameters(), make_parameters(), make_parameters()};
   std::once_flag states_once_;
   std::vector<std::atomic<UnitState*>> states_;  ///< by number of the unit in `file_`; null: not asked for so far
   std::mutex states_mutex_;                      ///< for the next one

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "postmortem/dwarf/code_padding.h"
 #include "postmortem/dwarf/die_walk.h"
 
 namespace inquest::dwarf {
@@ -52,10 +53,13 @@ InlineNode read_inlined(const Unit& unit, DieWalk& walk, RangeBudget& budget, st
 
 }  // namespace
 
-void parse_function(const Die& function, FunctionTree* tree) {
+void parse_function(const Die& function, std::span<const uint64_t> addresses, FunctionTree* tree) {
   tree->die = function.offset();
   tree->nodes.clear();
   tree->map.clear();
+  tree->answers.clear();
+  if (addresses.size() <= FunctionTree::kFew)
+    for (uint64_t address : addresses) tree->answers.push_back({address, 0, 0});
   InlineNode self;
   self.die = function.offset();
   self.entry = function.address(DW_AT_low_pc).value_or(0);
@@ -84,7 +88,7 @@ void parse_function(const Die& function, FunctionTree* tree) {
         InlineNode node = read_inlined(unit, walk, budget, &code);
         node.parent = parent;
         parent = static_cast<uint32_t>(tree->nodes.size());
-        for (const AddressRange& range : code) tree->map.add(range.low, range.high, parent);
+        for (const AddressRange& range : code) tree->add(range, parent);
         tree->nodes.push_back(node);
       }
       walk.enter();
@@ -111,16 +115,24 @@ void FunctionIndex::add_functions(std::span<const uint64_t> offsets) {
   functions_.build();
 }
 
-void FunctionIndex::scan_whole() {
-  whole_ = true;
+void FunctionIndex::scan(Depth depth) {
+  outside_code_ = true;
+  bool skipped = false;
   std::vector<uint64_t> offsets;
   Die root = unit_.die();
   Die child = root ? root.first_child() : Die();
   if (child) {
     DieWalk walk(unit_, child.offset());
-    for (; walk.next(); walk.enter())
-      if (walk.shape().tag == DW_TAG_subprogram && walk.shape().has_code) offsets.push_back(walk.offset());
+    while (walk.next()) {
+      bool has_code = walk.shape().tag == DW_TAG_subprogram && walk.shape().has_code;
+      if (has_code) offsets.push_back(walk.offset());
+      if (has_code && depth == Depth::kOutsideCode)
+        skipped |= walk.leave();
+      else
+        walk.enter();
+    }
   }
+  whole_ = !skipped;
   add_functions(offsets);
 }
 
@@ -130,15 +142,37 @@ const uint64_t* FunctionIndex::lookup(uint64_t address) {
     add_functions(unit_.outline().functions);
   }
   const uint64_t* found = functions_.find(address);
-  if (found || whole_) return found;
-  scan_whole();
+  if (found || whole_ || is_in_padding(address)) return found;
+  if (!outside_code_) {
+    scan(Depth::kOutsideCode);
+    found = functions_.find(address);
+  }
+  if (found || whole_ || is_in_padding(address)) return found;
+  scan(Depth::kAll);
   return functions_.find(address);
 }
 
-FunctionTree* FunctionIndex::find(uint64_t address) {
-  const uint64_t* offset = lookup(address);
+// No function has only instructions that do nothing.
+bool FunctionIndex::is_in_padding(uint64_t address) const {
+  constexpr uint64_t kLongest = 64;  // functions are aligned to a cache line at the most
+  auto gap = program_ ? functions_.gap_at(address) : std::nullopt;
+  if (!gap || gap->second - gap->first > kLongest) return false;
+  auto offset = program_->headers().offset_of(gap->first);
+  uint64_t size = gap->second - gap->first;
+  Bytes code = offset ? elf::slice(program_->bytes(), *offset, size) : Bytes();
+  return code.size() == size && is_padding(code);
+}
+
+FunctionTree* FunctionIndex::find(std::span<const uint64_t> addresses) {
+  const uint64_t* offset = lookup(addresses[0]);
   if (!offset) return nullptr;
-  if (tree_.die != *offset) parse_function(unit_.die_at(*offset), &tree_);
+  if (tree_.die == *offset && tree_.knows(addresses[0])) return &tree_;
+  size_t count = 1;
+  for (; count < addresses.size() && count <= FunctionTree::kFew; ++count) {
+    const uint64_t* next = functions_.find(addresses[count]);
+    if (!next || *next != *offset) break;
+  }
+  parse_function(unit_.die_at(*offset), addresses.first(count), &tree_);
   return &tree_;
 }
 
@@ -148,7 +182,7 @@ Die FunctionIndex::function_at(uint64_t address) {
 }
 
 std::vector<AddressRange> FunctionIndex::ranges() {
-  if (!whole_) scan_whole();
+  if (!whole_) scan(Depth::kAll);
   return ranges_;
 }
 

@@ -103,7 +103,8 @@ const std::vector<ScopeTree::Extent>& ScopeTree::parents_below(const Die& die) {
   return entry->second;
 }
 
-std::vector<Die> ScopeTree::around(uint64_t offset) {
+std::vector<Die> ScopeTree::around(uint64_t offset, bool* gave_up) {
+  std::lock_guard lock(mutex_);
   std::vector<Die> path;
   for (Die die = unit_.die(); die && path.size() < kMaxScopes;) {
     const auto& below = parents_below(die);
@@ -113,13 +114,15 @@ std::vector<Die> ScopeTree::around(uint64_t offset) {
     die = unit_.die_at(std::prev(after)->begin);
     if (die) path.push_back(die);
   }
+  *gave_up = gave_up_;
   return path;
 }
 
 std::string_view FunctionNames::keep(std::string text) {
   if (text.empty()) return {};
-  std::lock_guard lock(texts_mutex_);
-  return texts_.emplace_back(std::move(text));
+  Texts& texts = texts_[std::hash<std::string>{}(text) % texts_.size()];
+  std::lock_guard lock(texts.mutex);
+  return texts.all.emplace_back(std::move(text));
 }
 
 FunctionName FunctionNames::from_linkage(std::string_view linkage) {
@@ -146,14 +149,16 @@ FunctionName FunctionNames::of_symbol(std::string_view symbol) {
 }
 
 std::string FunctionNames::qualified(const Die& die, std::string_view name, bool* whole) {
-  std::vector<Die> scopes;
+  ScopeTree* tree = nullptr;
   {
     std::lock_guard lock(scopes_mutex_);
-    auto& tree = scopes_[&die.unit()];
-    if (!tree) tree = std::make_unique<ScopeTree>(die.unit());
-    scopes = tree->around(die.offset());
-    if (tree->gave_up()) *whole = false;
+    auto& known = scopes_[&die.unit()];
+    if (!known) known = std::make_unique<ScopeTree>(die.unit());
+    tree = known.get();
   }
+  bool gave_up = false;
+  std::vector<Die> scopes = tree->around(die.offset(), &gave_up);
+  if (gave_up) *whole = false;
   std::string text;
   for (const Die& scope : scopes) {
     std::optional<std::string> part = scope_name(scope);
@@ -184,14 +189,17 @@ const FunctionName& FunctionNames::of(const Die& given) {
   Die die = given;
   if (die.tag() == DW_TAG_inlined_subroutine)
     if (Die origin = die.reference(DW_AT_abstract_origin)) die = origin;
-  Shard& shard = shards_[(reinterpret_cast<uintptr_t>(die.key()) >> 4) % shards_.size()];
+  auto key = reinterpret_cast<uintptr_t>(die.key());
+  Shard& shard = shards_[(key >> 4) % shards_.size()];
   {
     std::lock_guard lock(shard.mutex);
-    if (auto found = shard.by_die.find(die.key()); found != shard.by_die.end()) return found->second;
+    if (const FunctionName* found = shard.by_die.find(key)) return *found;
   }
   FunctionName name = make(die);
   std::lock_guard lock(shard.mutex);
-  return shard.by_die.emplace(die.key(), name).first->second;
+  const FunctionName*& known = shard.by_die[key];
+  if (known == nullptr) known = &shard.names.emplace_back(name);
+  return *known;
 }
 
 }  // namespace inquest::dwarf

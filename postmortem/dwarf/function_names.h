@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "postmortem/dwarf/pointer_map.h"
 #include "postmortem/dwarf/unit.h"
 
 namespace inquest::dwarf {
@@ -28,21 +29,21 @@ struct FunctionName {
   uint64_t declaration_line = 0;
 };
 
-/// DIEs with children among the children of others: finds what is around a DIE without reading everything again. Not
-/// thread-safe.
+/// DIEs with children among the children of others: finds what is around a DIE without reading everything again.
+/// Thread-safe.
 class ScopeTree {
  public:
   explicit ScopeTree(const Unit& unit) : unit_(unit) {}
   /// The DIEs around the one at `offset`, outermost first, without the unit's own.
-  std::vector<Die> around(uint64_t offset);
-  /// The unit nests so deeply without DW_AT_sibling that the rest of it is not looked at.
-  bool gave_up() const { return gave_up_; }
+  /// Sets `gave_up` when the unit nests so deeply without DW_AT_sibling that the rest of it is not looked at.
+  std::vector<Die> around(uint64_t offset, bool* gave_up);
 
  private:
   using Extent = UnitOutline::Extent;
   const std::vector<Extent>& parents_below(const Die& die);
 
   const Unit& unit_;
+  std::mutex mutex_;      ///< for all below
   uint64_t visited_ = 0;  ///< DIEs
   bool gave_up_ = false;
   std::unordered_map<uint64_t, std::vector<Extent>> children_;  ///< by offset of the DIE
@@ -59,9 +60,14 @@ class FunctionNames {
   std::string_view keep(std::string text);
 
  private:
+  struct Texts {
+    std::mutex mutex;
+    std::deque<std::string> all;
+  };
   struct Shard {
     std::mutex mutex;
-    std::unordered_map<const std::byte*, FunctionName> by_die;
+    PointerMap<FunctionName> by_die;  ///< by the address of the DIE
+    std::deque<FunctionName> names;   ///< what it refers to
     std::unordered_map<std::string_view, FunctionName> by_linkage;
   };
   FunctionName make(const Die& die);
@@ -70,8 +76,8 @@ class FunctionNames {
   std::string qualified(const Die& die, std::string_view name, bool* whole);
 
   std::array<Shard, 32> shards_;
-  std::mutex texts_mutex_, scopes_mutex_;
-  std::deque<std::string> texts_;
+  std::array<Texts, 16> texts_;
+  std::mutex scopes_mutex_;  ///< for the map, not for what it holds
   std::unordered_map<const Unit*, std::unique_ptr<ScopeTree>> scopes_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace inquest::dwarf {
@@ -46,6 +48,13 @@ class IntervalMap {
     auto after = std::upper_bound(pieces_.begin(), pieces_.end(), address,
                                   [](uint64_t at, const Piece& piece) { return at < piece.start; });
     return after == pieces_.begin() || !std::prev(after)->covered ? nullptr : &std::prev(after)->value;
+  }
+  /// Of an address in no range that lies between two: the end of the one before it and the start of the next.
+  std::optional<std::pair<uint64_t, uint64_t>> gap_at(uint64_t address) const {
+    auto after = std::upper_bound(pieces_.begin(), pieces_.end(), address,
+                                  [](uint64_t at, const Piece& piece) { return at < piece.start; });
+    if (after == pieces_.begin() || after == pieces_.end() || std::prev(after)->covered) return std::nullopt;
+    return std::pair(std::prev(after)->start, after->start);
   }
 
  private:

@@ -286,8 +286,8 @@ std::optional<uint64_t> LineTable::start_behind(uint64_t offset) const {
   return std::nullopt;
 }
 
-// The end of a sequence is 0, 1 (the length), DW_LNE_end_sequence. As operands these bytes may stand elsewhere, but then
-// no address is set behind them.
+// The end of a sequence is 0, 1 (the length), DW_LNE_end_sequence. As operands these bytes may stand elsewhere, but
+// then no address is set behind them.
 std::vector<LineTable::Start> LineTable::find_starts() const {
   constexpr size_t kBlock = 64;
   std::vector<Start> starts;

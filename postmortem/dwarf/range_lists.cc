@@ -16,7 +16,7 @@ uint64_t base_of(const Unit& unit) {
   return root.low_pc.value_or(0);
 }
 
-std::vector<AddressRange> read_old(const Unit& unit, uint64_t offset, RangeBudget& budget) {
+void read_old(const Unit& unit, uint64_t offset, RangeBudget& budget, std::vector<AddressRange>& ranges) {
   const Unit& home = unit.skeleton() ? *unit.skeleton() : unit;
   ByteReader reader(home.file().sections().get(SectionId::kRanges), 0);
   // Split DWARF 4 keeps the lists in the program, from DW_AT_GNU_ranges_base of the skeleton on.
@@ -24,7 +24,6 @@ std::vector<AddressRange> read_old(const Unit& unit, uint64_t offset, RangeBudge
   reader.seek(offset);
   unsigned size = unit.sizes().address;
   uint64_t base = base_of(unit), select = size == 8 ? UINT64_MAX : UINT32_MAX;
-  std::vector<AddressRange> ranges;
   while (ranges.size() < kMaxRanges && budget.spend()) {
     uint64_t low = reader.sized(size), high = reader.sized(size);
     if (!reader.ok() || (low == 0 && high == 0)) break;
@@ -33,13 +32,11 @@ std::vector<AddressRange> read_old(const Unit& unit, uint64_t offset, RangeBudge
     else
       ranges.push_back({base + low, base + high});
   }
-  return ranges;
 }
 
-std::vector<AddressRange> read_new(const Unit& unit, ByteReader reader, RangeBudget& budget) {
+void read_new(const Unit& unit, ByteReader reader, RangeBudget& budget, std::vector<AddressRange>& ranges) {
   unsigned size = unit.sizes().address;
   uint64_t base = base_of(unit);
-  std::vector<AddressRange> ranges;
   auto indexed = [&] {
     auto address = unit.indexed_address(reader.uleb());
     if (!address) reader.fail();
@@ -74,34 +71,35 @@ std::vector<AddressRange> read_new(const Unit& unit, ByteReader reader, RangeBud
         range.low = reader.sized(size);
         range.high = range.low + reader.uleb();
         break;
-      default: return ranges;  // DW_RLE_end_of_list, or what cannot be read
+      default: return;  // DW_RLE_end_of_list, or what cannot be read
     }
     if (!reader.ok()) break;
     ranges.push_back(range);
   }
-  return ranges;
 }
 
 }  // namespace
 
-std::vector<AddressRange> read_range_list(const Unit& unit, const Attribute& attribute, RangeBudget& budget) {
-  if (attribute.data) return {};
+void read_range_list(const Unit& unit, const Attribute& attribute, RangeBudget& budget,
+                     std::vector<AddressRange>* out) {
+  out->clear();
+  if (attribute.data) return;
   budget.begin_list();
-  if (unit.sizes().version < 5) return read_old(unit, attribute.value, budget);
+  if (unit.sizes().version < 5) return read_old(unit, attribute.value, budget, *out);
   Bytes lists = unit.file().sections().get(SectionId::kRnglists);
   uint64_t offset = attribute.value;
   if (attribute.form == DW_FORM_rnglistx) {
     uint64_t base = unit.root().rnglists_base, width = unit.sizes().offset;
-    if (base > lists.size() || offset > lists.size()) return {};
+    if (base > lists.size() || offset > lists.size()) return;
     ByteReader table(lists, base + offset * width);
     offset = base + table.sized(unit.sizes().offset);
-    if (!table.ok()) return {};
+    if (!table.ok()) return;
   } else {
     offset += unit.contributions().rnglists;
   }
   ByteReader reader(lists, 0);
   reader.seek(offset);
-  return read_new(unit, reader, budget);
+  read_new(unit, reader, budget, *out);
 }
 
 }  // namespace inquest::dwarf

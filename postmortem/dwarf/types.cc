@@ -162,7 +162,9 @@ const TypeInfo& Types::of(const Die& given, int depth) {
 std::string Types::scope_of(const Die& die) {
   if (die.unit().is_c()) return {};
   std::string text;
-  for (const Die& scope : scopes_.try_emplace(&die.unit(), die.unit()).first->second.around(die.offset())) {
+  bool gave_up = false;
+  auto& tree = scopes_.try_emplace(&die.unit(), die.unit()).first->second;
+  for (const Die& scope : tree.around(die.offset(), &gave_up)) {
     switch (scope.tag()) {
       case DW_TAG_namespace:
       case DW_TAG_module:

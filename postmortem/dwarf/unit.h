@@ -167,8 +167,8 @@ class Unit {
   Die reference(const Attribute& attribute) const;
   /// Into `out`, which is cleared, without those at address 0, which a linker left behind.
   void ranges(const CodeAttributes& code, RangeBudget& budget, std::vector<AddressRange>* out) const;
-  /// The ranges of DW_AT_ranges.
-  std::vector<AddressRange> range_list(const Attribute& attribute, RangeBudget& budget) const;
+  /// The ranges of DW_AT_ranges, as `ranges` gives them.
+  void range_list(const Attribute& attribute, RangeBudget& budget, std::vector<AddressRange>* out) const;
   std::vector<AddressRange> root_ranges(RangeBudget& budget) const;
   std::vector<AddressRange> root_ranges() const;
   /// For going through all DIEs of the unit once, or all below one of them.

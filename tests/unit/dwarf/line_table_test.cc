@@ -192,6 +192,52 @@ TEST(LineTable, ASequenceWithoutEndTellsNothing) {
   EXPECT_EQ(rows(program, {0x1000}), (Rows{"-"})) << "a division by zero";
 }
 
+/// `count` sequences of 0x20 bytes, 0x100 apart from 0x10000 on; the one with number n has line n + 1 and then n + 2 at
+/// its byte 8. As g++ writes them: file and column of the first row stand before its address.
+std::string many_sequences(uint64_t count) {
+  std::string operations;
+  for (uint64_t i = 0; i < count; ++i)
+    operations += u8(DW_LNS_set_file) + uleb(1) + u8(DW_LNS_set_column) + uleb(i % 200) +
+                  set_address(0x10000 + i * 0x100) + advance_line(static_cast<int64_t>(i)) + kCopy + special(1, 8) +
+                  advance_pc(0x18) + kEnd;
+  return operations;
+}
+
+// Few addresses have only the sequences around them run, many have all; the answers are the same.
+TEST(LineTable, FewAddressesOfALongProgramAreAnsweredAsManyAre) {
+  constexpr uint64_t kCount = 4000;
+  Program program{.operations = many_sequences(kCount)};
+  std::vector<uint64_t> all;
+  for (uint64_t i = 0; i < kCount; ++i)
+    for (uint64_t byte : {0, 7, 8, 31, 32}) all.push_back(0x10000 + i * 0x100 + byte);
+  Rows of_all = rows(program, all);
+  EXPECT_EQ(of_all[5 * 1234 + 2], "1:1236:34");
+  EXPECT_EQ(of_all[5 * 1234 + 4], "-");
+  for (size_t i : {0, 4, 5 * 1234 + 1, 5 * 1234 + 2, 5 * 1234 + 4, 5 * 3999 + 3})
+    EXPECT_EQ(rows(program, {all[i], all.back()}), (Rows{of_all[i], of_all.back()})) << i;
+  for (size_t i : {0, 5 * 1234 + 1, 5 * 1234 + 2, 5 * 3999 + 3})
+    EXPECT_EQ(rows(program, {all[i]}), (Rows{of_all[i]})) << i;
+}
+
+// An address that is set within a sequence, functions that the linker merged, the bytes of an end as operands, and a
+// file that a sequence defines for the one behind it.
+TEST(LineTable, FewAddressesOfUnusualSequences) {
+  Program program;
+  program.operations =
+      set_address(0x10) + advance_line(6) + kCopy + special(1, 8) + extended(0x42, kEnd + kCopy) + set_address(0x40) +
+      special(1, 0) + advance_pc(0x20) + kEnd + set_address(0x1000) + advance_line(10) + kCopy + advance_pc(0x100) +
+      kEnd + set_address(0x1000) + advance_line(20) + kCopy + advance_pc(0x80) + kEnd + set_address(0x3000) +
+      extended(DW_LNE_define_file, text("b.c") + uleb(0) + uleb(0) + uleb(0)) + kCopy + advance_pc(1) + kEnd +
+      set_address(0x4000) + u8(DW_LNS_set_file) + uleb(2) + kCopy + advance_pc(1) + kEnd + many_sequences(1000);
+  EXPECT_EQ(rows(program, {0x10}), (Rows{"1:7:0"}));
+  EXPECT_EQ(rows(program, {0x40}), (Rows{"1:9:0"}));
+  EXPECT_EQ(rows(program, {0x1000, 0x1090}), (Rows{"1:21:0", "1:11:0"})) << "the sequence that ends first counts";
+  DwarfImage image(sections_of(program));
+  LineTable table(image.unit());
+  std::vector<uint64_t> in_defined = {0x4000};
+  EXPECT_EQ(table.path(table.find(in_defined)[0].file), "/src/b.c");
+}
+
 TEST(LineTable, FilesOfVersions2To4CountFromOne) {
   Program program;
   program.tables = text("inc") + text("/usr/include") + u8(0) +  // directories 1 and 2; 0 is DW_AT_comp_dir
