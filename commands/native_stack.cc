@@ -3,15 +3,97 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <set>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "commands/module_finder.h"
 #include "commands/tail_calls.h"
+#include "postmortem/model/huge_pages.h"
 
 namespace inquest::commands {
 namespace {
+
+uint64_t place(const Module& module, const Frame& frame) { return module.link_time(frame.lookup_pc()); }
+
+/// Reads the arguments of frames, which do not depend on each other: one for each thread.
+class ArgumentReader {
+ public:
+  ArgumentReader(DebugInfoSource& source, const Target& target, bool typed)
+      : source_(source), target_(target), typed_(typed) {}
+
+  void read(NativeStack& stack, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) read(stack, stack.frames[i]);
+  }
+
+ private:
+  void read(const NativeStack& stack, NativeFrame& frame) {
+    bool has_none = frame.location.from_symbol || frame.location.die == 0;
+    if (frame.module == nullptr || has_none) return;
+    const Frame& physical = stack.physical(frame);
+    auto callers = std::span(stack.stack.frames).subspan(frame.physical + 1);
+    frame.arguments = info_of(*frame.module)
+                          .arguments(place(*frame.module, physical), frame.location,
+                                     {.memory = target_.memory(),
+                                      .frame = physical,
+                                      .bias = frame.module->bias,
+                                      .caller = callers.empty() ? nullptr : callers.data(),
+                                      .callers = callers,
+                                      .target = &target_,
+                                      .with_types = typed_});
+  }
+  DebugInfo& info_of(const Module& module) {
+    if (module_ != &module) {
+      module_ = &module;
+      info_ = &source_.of(module);
+    }
+    return *info_;
+  }
+
+  DebugInfoSource& source_;
+  const Target& target_;
+  bool typed_;
+  const Module* module_ = nullptr;
+  DebugInfo* info_ = nullptr;  ///< of `module_`
+};
+
+void add_arguments(Session& session, std::vector<NativeStack>& stacks, bool typed) {
+  struct Part {
+    NativeStack* stack;
+    size_t begin, end;
+  };
+  constexpr size_t kPart = 256, kWorthThread = 1024, kMaxThreads = 4;
+  std::vector<Part> parts;
+  size_t frames = 0;
+  for (NativeStack& stack : stacks) {
+    frames += stack.frames.size();
+    for (size_t begin = 0; begin < stack.frames.size(); begin += kPart)
+      parts.push_back({&stack, begin, std::min(begin + kPart, stack.frames.size())});
+  }
+  DebugInfoSource& source = session.debug_info();
+  const Target& target = session.target();
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    ArgumentReader reader(source, target, typed);
+    for (size_t i = next++; i < parts.size(); i = next++) reader.read(*parts[i].stack, parts[i].begin, parts[i].end);
+  };
+  size_t threads = std::min({frames / kWorthThread, kMaxThreads, size_t{std::thread::hardware_concurrency()}});
+  std::vector<std::jthread> helpers;
+  try {
+    for (size_t i = 1; i < threads; ++i) {
+      helpers.emplace_back([&work] {
+        use_huge_pages_here();
+        work();
+      });
+    }
+  } catch (const std::system_error&) {
+    // As many as the system allows.
+  }
+  work();
+}
 
 /// Collects the addresses of all stacks, asks once per module, and gives the answers out.
 class Namer {
@@ -26,7 +108,7 @@ class Namer {
     locate(of_tail_calls_);
   }
 
-  void name(NativeStack& stack, WithArguments arguments) {
+  void name(NativeStack& stack) {
     stack.frames.reserve(stack.stack.frames.size());
     for (size_t i = 0; i < stack.stack.frames.size(); ++i) {
       const Frame& frame = stack.stack.frames[i];
@@ -37,11 +119,7 @@ class Namer {
         stack.frames.push_back({i, module, {}, {}});
         continue;
       }
-      for (const CodeLocation& location : locations) {
-        stack.frames.push_back({i, module, location, {}});
-        if (arguments != WithArguments::kNo)
-          add_arguments(stack, stack.frames.back(), arguments == WithArguments::kTyped);
-      }
+      for (const CodeLocation& location : locations) stack.frames.push_back({i, module, location, {}});
     }
   }
 
@@ -103,8 +181,6 @@ class Namer {
     return tail_calls_.between(callee, module->runtime(locations.back().function_start), caller);
   }
 
-  static uint64_t place(const Module& module, const Frame& frame) { return module.link_time(frame.lookup_pc()); }
-
   /// Frames repeat in deep recursion, and neighbours share a module.
   const Module* module_of(const Frame& frame) {
     Address pc = frame.lookup_pc();
@@ -136,35 +212,11 @@ class Namer {
     return {};
   }
 
-  void add_arguments(const NativeStack& stack, NativeFrame& frame, bool typed) {
-    if (frame.location.from_symbol) return;
-    const Frame& physical = stack.physical(frame);
-    auto callers = std::span(stack.stack.frames).subspan(frame.physical + 1);
-    frame.arguments = info_of(*frame.module)
-                          .arguments(place(*frame.module, physical), frame.location,
-                                     {.memory = session_.target().memory(),
-                                      .frame = physical,
-                                      .bias = frame.module->bias,
-                                      .caller = callers.empty() ? nullptr : callers.data(),
-                                      .callers = callers,
-                                      .target = &session_.target(),
-                                      .with_types = typed});
-  }
-  DebugInfo& info_of(const Module& module) {
-    if (info_module_ != &module) {
-      info_module_ = &module;
-      info_ = &session_.debug_info().of(module);
-    }
-    return *info_;
-  }
-
   Session& session_;
   ModuleFinder finder_;
   TailCallFinder tail_calls_;
   const Module* last_ = nullptr;
   const MemoryRegion* region_ = nullptr;
-  const Module* info_module_ = nullptr;
-  DebugInfo* info_ = nullptr;  ///< of `info_module_`
   struct {
     const Module* module = nullptr;
     uint64_t address = 0;
@@ -201,7 +253,8 @@ std::vector<NativeStack> native_stacks(Session& session, std::span<const Thread*
                       .frames = {}});
   }
   Namer namer(session, stacks);
-  for (NativeStack& stack : stacks) namer.name(stack, arguments);
+  for (NativeStack& stack : stacks) namer.name(stack);
+  if (arguments != WithArguments::kNo) add_arguments(session, stacks, arguments == WithArguments::kTyped);
   return stacks;
 }
 
@@ -209,7 +262,8 @@ NativeStack name_stack(Session& session, const Thread& thread, Stack stack, With
   std::vector<NativeStack> stacks;
   stacks.push_back({.thread = &thread, .stack = std::move(stack), .frames = {}});
   Namer namer(session, stacks);
-  namer.name(stacks[0], arguments);
+  namer.name(stacks[0]);
+  if (arguments != WithArguments::kNo) add_arguments(session, stacks, arguments == WithArguments::kTyped);
   return std::move(stacks[0]);
 }
 
@@ -227,8 +281,9 @@ void add_stack_notes(Session& session, std::span<const NativeStack> stacks, Repo
   std::set<const Module*> modules;
   size_t early = 0, guesses = 0;
   for (const NativeStack& stack : stacks) {
+    const Module* last = nullptr;  // neighbours share a module
     for (const NativeFrame& frame : stack.frames) {
-      if (frame.module != nullptr) modules.insert(frame.module);
+      if (frame.module != nullptr && frame.module != last) modules.insert(last = frame.module);
     }
     early += !stack.stack.complete && !stack.stack.limited;
     guesses += std::ranges::count(stack.stack.frames, FoundBy::kScan, &Frame::found_by) > 0;
