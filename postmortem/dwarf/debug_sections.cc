@@ -10,6 +10,8 @@
 #include <iterator>
 #include <system_error>
 
+#include "postmortem/dwarf/section_cache.h"
+
 namespace inquest::dwarf {
 namespace {
 
@@ -117,6 +119,12 @@ void DebugSections::unpack(const ElfSection& section, bool gnu, Slot& slot) cons
   uint64_t limit = kind == kZstd ? kMaxUnpacked : std::min(kMaxUnpacked, packed.size() * kMaxInflateRatio);
   if (failure.empty() && size > limit) failure = "claims an impossible size";
   if (failure.empty() && size > half_of_memory()) failure = "does not fit into memory";
+  bool keepable = failure.empty() && kind == ELFCOMPRESS_ZLIB && image_->file();
+  if (auto kept = keepable ? kept_section(*image_->file(), packed, size) : nullptr) {
+    slot.pieces.push_back(kept->bytes());
+    slot.kept.push_back(std::move(kept));
+    return;
+  }
   UnpackedBytes storage;
   if (failure.empty()) {
     storage = allocate(size);
@@ -131,6 +139,7 @@ void DebugSections::unpack(const ElfSection& section, bool gnu, Slot& slot) cons
   }
   slot.pieces.emplace_back(storage.get(), size);
   slot.storage.push_back(std::move(storage));
+  if (keepable) slot.fresh.push_back({packed, slot.pieces.back()});
 }
 
 bool DebugSections::is_packed(SectionId id) const {
@@ -153,6 +162,10 @@ void DebugSections::unpack_ahead(std::initializer_list<SectionId> ids) const {
         Slot& slot = slots_[static_cast<size_t>(id)];
         slot.once.run([&] { load(id, slot); });
       }
+      // Nobody waits for this.
+      for (SectionId id : packed)
+        for (const Fresh& fresh : slots_[static_cast<size_t>(id)].fresh)
+          keep_section(*image_->file(), fresh.packed, fresh.unpacked);
     });
   } catch (const std::system_error&) {
     // Whoever asks unpacks then.
