@@ -49,12 +49,12 @@ bool Input::grow_sample() {
   return true;
 }
 
-/// Reads until the buffer holds `wanted` bytes or the input ends.
+/// Reads until the buffer holds `wanted` bytes or the input ends. In steps: room for 8 MB would be cleared first.
 void Input::fill(size_t wanted) {
   while (!at_end_ && buffer_.size() < wanted) {
-    size_t had = buffer_.size();
-    buffer_.resize(wanted);
-    ssize_t got = read(descriptor_, buffer_.data() + had, wanted - had);
+    size_t had = buffer_.size(), part = std::min(wanted - had, kSample);
+    buffer_.resize(had + part);
+    ssize_t got = read(descriptor_, buffer_.data() + had, part);
     int error = errno;
     buffer_.resize(had + static_cast<size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0 && error == EINTR) continue;
@@ -88,6 +88,9 @@ bool Input::next(Block& block) {
 /// Parses lines up to the last place where a stack ends; false when there is none and more may come.
 bool Input::take_lines(Block& block) {
   block.clear();
+  auto line_count = static_cast<size_t>(std::ranges::count(buffer_, '\n')) + 1;
+  block.lines.reserve(line_count);
+  block.frames.reserve(line_count);
   ParseState state = state_;
   size_t lines_done = 0, frames_done = 0, bytes_done = 0;
   std::string_view rest = buffer_;

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <semaphore>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "commands/backtrace_file/names.h"
@@ -116,9 +121,11 @@ void Rewriter::look_up_batches() {
   for (auto& [object, batch] : batches_) {
     batch.locations = object->info->locate(batch.addresses);
     object->looked_up += batch.addresses.size();
+    batch.has_line.resize(batch.addresses.size());
     for (size_t i = 0; i < batch.addresses.size(); ++i) {
       auto locations = batch.locations.of(i);
-      object->with_line += std::ranges::any_of(locations, [](const CodeLocation& at) { return at.line != 0; });
+      batch.has_line[i] = std::ranges::any_of(locations, [](const CodeLocation& at) { return at.line != 0; });
+      object->with_line += batch.has_line[i];
     }
   }
   for (Found& found : found_) {
@@ -126,7 +133,7 @@ void Rewriter::look_up_batches() {
     auto locations = found.batch->locations.of(found.slot);
     found.first = locations.data();
     found.count = static_cast<uint32_t>(locations.size());
-    found.has_line = std::ranges::any_of(locations, [](const CodeLocation& at) { return at.line != 0; });
+    found.has_line = found.batch->has_line[found.slot];
   }
 }
 
@@ -311,6 +318,52 @@ void Rewriter::write_folded(Output& output, size_t first_line, size_t end_line, 
   output.print(" {}\n", end.count.value_or(1));
 }
 
+void Rewriter::write_lines(Output& output, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) write_line(output, block_.lines[i]);
+}
+
+/// Names lie all over memory, so that fetching them takes most of the time: every other part of many lines is written
+/// by a second thread, at most two parts ahead.
+void Rewriter::write_all_lines(Output& output) {
+  constexpr size_t kPart = 512, kAhead = 2;
+  size_t count = block_.lines.size(), parts = (count + kPart - 1) / kPart;
+  bool shares_names = options_.names == Names::kFull;  // which are kept as they come
+  if (parts < 4 || shares_names || std::thread::hardware_concurrency() < 2) return write_lines(output, 0, count);
+  std::array<std::string, kAhead> texts;
+  std::counting_semaphore<> room(kAhead), written(0);
+  std::atomic<bool> stop = false;
+  auto write_odd = [&] {
+    for (size_t part = 1, i = 0; part < parts; part += 2, i = (i + 1) % kAhead) {
+      room.acquire();
+      if (stop) return;
+      texts[i].clear();
+      {
+        Output text([&](std::string_view block) { return texts[i].append(block), true; });
+        write_lines(text, part * kPart, std::min((part + 1) * kPart, count));
+      }
+      written.release();
+    }
+  };
+  std::jthread helper;
+  try {
+    helper = std::jthread(write_odd);
+  } catch (const std::system_error&) {  // no more threads to be had
+    return write_lines(output, 0, count);
+  }
+  for (size_t part = 0, i = 0; part < parts && output.ok(); ++part) {
+    if (part % 2 == 0) {
+      write_lines(output, part * kPart, std::min((part + 1) * kPart, count));
+      continue;
+    }
+    written.acquire();
+    output.append(texts[i]);
+    i = (i + 1) % kAhead;
+    room.release();
+  }
+  stop = true;
+  room.release();
+}
+
 void Rewriter::run_text(Output& output) {
   while (output.ok() && input_->next(block_)) {
     resolve_block();
@@ -318,7 +371,7 @@ void Rewriter::run_text(Output& output) {
       for_each_stack(
           [&](size_t first, size_t end, const LineMeaning& meaning) { write_folded(output, first, end, meaning); });
     } else {
-      for (const Line& line : block_.lines) write_line(output, line);
+      write_all_lines(output);
     }
   }
 }

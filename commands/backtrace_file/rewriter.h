@@ -33,6 +33,7 @@ struct Batch {
   std::vector<uint64_t> addresses;
   std::unordered_map<uint64_t, uint32_t> slots;  ///< by address
   CodeLocations locations;
+  std::vector<bool> has_line;  ///< by slot: the file and line of at least one location is known
 };
 
 /// The answer, which is found while it is written: input of any length passes through in blocks.
@@ -68,6 +69,8 @@ class Rewriter : public ReportBody {
   void look_up_batches();
   void settle_inlined();
 
+  void write_lines(Output& output, size_t begin, size_t end);
+  void write_all_lines(Output& output);
   void write_line(Output& output, const Line& line);
   void write_frame(Output& output, const FrameLine& frame, const Found& found);
   void write_folded(Output& output, size_t first_line, size_t end_line, const LineMeaning& end);
