@@ -28,6 +28,18 @@ bool holds_no_inlines(uint16_t tag) {
   }
 }
 
+// Of call sites with what they pass there are more than of all others.
+bool holds_no_functions(uint16_t tag) {
+  switch (tag) {
+    case DW_TAG_enumeration_type:
+    case DW_TAG_subroutine_type:
+    case DW_TAG_call_site:
+    case DW_TAG_GNU_call_site:
+    case DW_TAG_array_type: return true;
+    default: return false;
+  }
+}
+
 // The node of the DW_TAG_inlined_subroutine that `walk` is at; its code goes to `code`.
 InlineNode read_inlined(const Unit& unit, DieWalk& walk, RangeBudget& budget, std::vector<AddressRange>* code) {
   InlineNode node;
@@ -115,24 +127,22 @@ void FunctionIndex::add_functions(std::span<const uint64_t> offsets) {
   functions_.build();
 }
 
-void FunctionIndex::scan(Depth depth) {
-  outside_code_ = true;
-  bool skipped = false;
+void FunctionIndex::scan_whole() {
+  whole_ = true;
   std::vector<uint64_t> offsets;
   Die root = unit_.die();
   Die child = root ? root.first_child() : Die();
   if (child) {
     DieWalk walk(unit_, child.offset());
     while (walk.next()) {
-      bool has_code = walk.shape().tag == DW_TAG_subprogram && walk.shape().has_code;
-      if (has_code) offsets.push_back(walk.offset());
-      if (has_code && depth == Depth::kOutsideCode)
-        skipped |= walk.leave();
+      uint16_t tag = walk.shape().tag;
+      if (tag == DW_TAG_subprogram && walk.shape().has_code) offsets.push_back(walk.offset());
+      if (holds_no_functions(tag))
+        walk.leave();
       else
         walk.enter();
     }
   }
-  whole_ = !skipped;
   add_functions(offsets);
 }
 
@@ -143,12 +153,7 @@ const uint64_t* FunctionIndex::lookup(uint64_t address) {
   }
   const uint64_t* found = functions_.find(address);
   if (found || whole_ || is_in_padding(address)) return found;
-  if (!outside_code_) {
-    scan(Depth::kOutsideCode);
-    found = functions_.find(address);
-  }
-  if (found || whole_ || is_in_padding(address)) return found;
-  scan(Depth::kAll);
+  scan_whole();
   return functions_.find(address);
 }
 
@@ -182,7 +187,7 @@ Die FunctionIndex::function_at(uint64_t address) {
 }
 
 std::vector<AddressRange> FunctionIndex::ranges() {
-  if (!whole_) scan(Depth::kAll);
+  if (!whole_) scan_whole();
   return ranges_;
 }
 

@@ -4,7 +4,7 @@
 //   1. the functions with code among the children of the unit, everything else skipped over by DW_AT_sibling;
 //   2. the DIEs below one function, when an address in it is asked for: a tree of inlined calls, flattened by address.
 // g++ also puts functions with code inside types and below abstract functions, where level 1 does not look. So an
-// address in no function found leads there, and then to a walk over the whole unit, once, unless there is only padding.
+// address in no function found leads to a walk over the whole unit, once, unless there is only padding.
 #pragma once
 
 #include <algorithm>
@@ -84,9 +84,7 @@ class FunctionIndex {
 
  private:
   void add_functions(std::span<const uint64_t> offsets);
-  /// All DIEs, or those that are below no function with code: a third.
-  enum class Depth : uint8_t { kOutsideCode, kAll };
-  void scan(Depth depth);
+  void scan_whole();
   const uint64_t* lookup(uint64_t address);
   bool is_in_padding(uint64_t address) const;
 
@@ -94,7 +92,7 @@ class FunctionIndex {
   const elf::ElfImage* program_;
   IntervalMap<uint64_t> functions_;  ///< to offsets of DIEs
   std::vector<AddressRange> ranges_;
-  bool scanned_ = false, outside_code_ = false, whole_ = false;
+  bool scanned_ = false, whole_ = false;
   FunctionTree tree_;  ///< of the last function asked for
 };
 

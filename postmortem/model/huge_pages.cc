@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -27,6 +28,9 @@ uintptr_t place_of_block(size_t size) {
 
 void take_memory_in_large_steps() {
 #ifdef __GLIBC__
+  // Where addresses are counted, steps that are not used count too.
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return;
   constexpr int kStep = 64 << 20, kLargest = 32 << 20;  // mallopt(3): the limit of M_MMAP_THRESHOLD
   mallopt(M_TOP_PAD, kStep);
   mallopt(M_TRIM_THRESHOLD, 4 * kStep);
