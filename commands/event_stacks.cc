@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "postmortem/model/demangle.h"
@@ -12,6 +13,7 @@ namespace inquest::commands {
 namespace {
 
 constexpr size_t kMaxProcesses = 64;  // whose files are kept open
+constexpr size_t kMaxNamed = 10'000;  // stacks of one process
 
 /// Hands on to a source that others use too.
 class BorrowedDebugInfo : public DebugInfoSource {
@@ -58,7 +60,26 @@ struct EventStacks::Process {
   std::shared_ptr<const ProcessSnapshot> snapshot;
   EventTarget* target = nullptr;  ///< the session's
   std::unique_ptr<Session> session;
+  /// Stacks as they were named before, without arguments, by the places of their frames. Events repeat.
+  std::unordered_map<std::string, NativeStack> named;
 };
+
+namespace {
+
+/// All that the names of a stack follow from.
+std::string key_of(const Stack& stack) {
+  std::string key;
+  key.reserve(stack.frames.size() * (sizeof(uint64_t) + 1));
+  for (const Frame& frame : stack.frames) {
+    uint64_t pc = frame.pc.value();
+    key.append(reinterpret_cast<const char*>(&pc), sizeof pc);
+    key.push_back(
+        static_cast<char>(static_cast<int>(frame.found_by) << 2 | frame.exact_pc << 1 | frame.signal_trampoline));
+  }
+  return key;
+}
+
+}  // namespace
 
 EventStacks::EventStacks(const Session& session)
     : hooks_(session.hooks()), debug_info_(std::make_shared<SharedDebugInfo>(hooks_.open_debug_info(nullptr))) {
@@ -90,7 +111,28 @@ EventStacks::Process* EventStacks::process_of(const ProbeEvent& event) {
   return processes_.front().get();
 }
 
-const NativeStack& EventStacks::of(const ProbeEvent& event) {
+NativeStack EventStacks::named(Process& process, WithArguments arguments) {
+  Session& session = *process.session;
+  const Thread& thread = session.target().threads()[0];
+  Stack stack = session.unwinder().unwind(thread, {});
+  std::string key = key_of(stack);
+  auto known = process.named.find(key);
+  // A function that jumped to the next one has registers that are worked out with its name.
+  bool has_tail_calls = known != process.named.end() && known->second.stack.frames.size() != stack.frames.size();
+  if (known != process.named.end() && (arguments == WithArguments::kNo || !has_tail_calls)) {
+    NativeStack result = known->second;
+    if (!has_tail_calls) result.stack = std::move(stack);
+    add_arguments(session, result, arguments);
+    return result;
+  }
+  NativeStack result = name_stack(session, thread, std::move(stack), WithArguments::kNo);
+  if (process.named.size() >= kMaxNamed) process.named.clear();
+  process.named.insert_or_assign(std::move(key), result);
+  add_arguments(session, result, arguments);
+  return result;
+}
+
+const NativeStack& EventStacks::of(const ProbeEvent& event, WithArguments arguments) {
   stack_ = {};
   if (!event.wants_stack) return stack_;
   ++all_;
@@ -100,8 +142,7 @@ const NativeStack& EventStacks::of(const ProbeEvent& event) {
     return stack_;
   }
   process->target->show(event);
-  const Thread* thread = process->session->target().threads().data();
-  stack_ = std::move(native_stacks(*process->session, std::span(&thread, 1), {}, WithArguments::kTyped)[0]);
+  stack_ = named(*process, arguments);
   if (stack_.stack.complete || stack_.stack.limited) return stack_;
   if (!event.stack_is_whole) {
     ++cut_;

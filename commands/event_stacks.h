@@ -22,7 +22,7 @@ class EventStacks {
   ~EventStacks();
 
   /// The named stack of `event`: with no frames where nothing was recorded to make one from. Valid until the next call.
-  const NativeStack& of(const ProbeEvent& event);
+  const NativeStack& of(const ProbeEvent& event, WithArguments arguments = WithArguments::kTyped);
 
   /// Puts behind each pointer the symbol that it points at: "0x7f.. <typeinfo for std::runtime_error>".
   void name_pointers(ProbeEvent& event);
@@ -34,6 +34,7 @@ class EventStacks {
   class SharedDebugInfo;
   struct Process;
 
+  static NativeStack named(Process& process, WithArguments arguments);
   Process* process_of(const ProbeEvent& event);
 
   SessionHooks hooks_;

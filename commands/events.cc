@@ -13,18 +13,25 @@
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
+#include "commands/trace_counts.h"
 
 namespace inquest::commands {
 namespace {
 
 class EventsBody : public ReportBody {
  public:
-  EventsBody(const Session& session, PairedEvents paired, std::string file, bool verbose)
-      : stacks_(session), paired_(std::move(paired)), file_(std::move(file)), verbose_(verbose) {}
+  EventsBody(const Session& session, PairedEvents paired, std::string file, bool verbose,
+             std::optional<TraceCounts> counts)
+      : stacks_(session),
+        paired_(std::move(paired)),
+        file_(std::move(file)),
+        verbose_(verbose),
+        counts_(std::move(counts)) {}
 
   bool works_while_writing() const override { return true; }
 
   void write_text(Output& output) const override {
+    if (counts_) return count(), counts_->write_text(output);
     for (ProbeEvent& event : paired_.events) {
       stacks_.name_pointers(event);
       const NativeStack& stack = stacks_.of(event);
@@ -37,6 +44,7 @@ class EventsBody : public ReportBody {
     json.field("file", file_);
     json.field("paired", paired_.is_paired);
     if (paired_.death) json.field("death", death_words());
+    if (counts_) return count(), counts_->write_json(json);
     json.begin_rows("events");
     for (ProbeEvent& event : paired_.events) {
       stacks_.name_pointers(event);
@@ -52,9 +60,17 @@ class EventsBody : public ReportBody {
   }
   void add_late_notes(Report& report) const override {
     for (std::string& note : stacks_.notes()) report.warn(std::move(note)), report.incomplete = true;
+    if (counts_) counts_->add_notes(report);
   }
 
  private:
+  void count() const {
+    for (ProbeEvent& event : paired_.events) {
+      stacks_.name_pointers(event);
+      counts_->add(event, stacks_);
+    }
+  }
+
   const char* death_words() const { return paired_.death_is_exact ? "recorded" : "file time of the core"; }
 
   std::string sentence(const ProbeEvent& event, const NativeStack& stack) const {
@@ -65,6 +81,7 @@ class EventsBody : public ReportBody {
   mutable PairedEvents paired_;
   std::string file_;
   bool verbose_;
+  mutable std::optional<TraceCounts> counts_;
 };
 
 class Events : public Command {
@@ -84,7 +101,8 @@ class Events : public Command {
       report.note(fmt::format("the last {} of {} events are shown", limit, paired->events.size()));
       paired->events.erase(paired->events.begin(), paired->events.end() - static_cast<ptrdiff_t>(limit));
     }
-    report.body = std::make_unique<EventsBody>(session, std::move(*paired), args.word(0), !args.has("brief"));
+    report.body = std::make_unique<EventsBody>(session, std::move(*paired), args.word(0), !args.has("brief"),
+                                               TraceCounts::asked_for(args));
     return report;
   }
 
@@ -123,10 +141,11 @@ std::unique_ptr<const Command> make_events() {
           "then the whole stack. Stacks get their names now, with the debug files that are at hand now.\n\n"
           "Without a core, all events of the file.\n\n"
           "JSON: file, paired, death (recorded, file time of the core), events [] with text, ns_before_death and the "
-          "members that `trace --json` prints.",
+          "members that `trace --json` prints; with --count rows [] of key and count, with --hist histogram [].",
       .positionals = {{.name = "FILE", .help = "an event file", .is_file = true}},
       .examples = {{"events run.events", "the events of the process that died"},
-                   {"events --brief -n 5 run.events", "one line for each of the last five"}},
+                   {"events --brief -n 5 run.events", "one line for each of the last five"},
+                   {"events --count stack run.events", "input for a flame graph"}},
       .needs_core = false,
   };
   spec.options = {
@@ -139,6 +158,7 @@ std::unique_ptr<const Command> make_events() {
        .default_value = "0",
        .help = "the last N events only, 0 for all"},
   };
+  for (OptionSpec& option : TraceCounts::options()) spec.options.push_back(std::move(option));
   return std::make_unique<Events>(std::move(spec));
 }
 

@@ -267,6 +267,12 @@ NativeStack name_stack(Session& session, const Thread& thread, Stack stack, With
   return std::move(stacks[0]);
 }
 
+void add_arguments(Session& session, NativeStack& stack, WithArguments arguments) {
+  if (arguments == WithArguments::kNo) return;
+  ArgumentReader(session.debug_info(), session.target(), arguments == WithArguments::kTyped)
+      .read(stack, 0, stack.frames.size());
+}
+
 std::vector<const Thread*> all_threads(const Session& session) {
   std::vector<const Thread*> threads;
   for (const Thread& thread : session.target().threads()) threads.push_back(&thread);

@@ -44,6 +44,9 @@ std::vector<NativeStack> native_stacks(Session& session, std::span<const Thread*
 /// Names the frames of a stack that was unwound before, or of its beginning.
 NativeStack name_stack(Session& session, const Thread& thread, Stack stack, WithArguments arguments);
 
+/// Reads the arguments of frames that have their names already.
+void add_arguments(Session& session, NativeStack& stack, WithArguments arguments);
+
 /// Every thread of the target, in its order.
 std::vector<const Thread*> all_threads(const Session& session);
 

@@ -58,11 +58,7 @@ class TraceBody : public ReportBody {
     for (std::string& note : source_->notes()) report.warn(std::move(note)), report.incomplete = true;
     for (std::string& note : stacks_.notes()) report.warn(std::move(note)), report.incomplete = true;
     TraceStatistics statistics = source_->statistics();
-    if (counts_ && counts_->without_number() > 0) {
-      report.warn(
-          fmt::format("{} events have no such number: name the argument in the probe", counts_->without_number()));
-      report.incomplete = true;
-    }
+    if (counts_) counts_->add_notes(report);
     if (!file_.empty()) {
       report.note(fmt::format("{} events in {}", statistics.recorded, file_));
     } else if (statistics.recorded == 0) {
@@ -139,7 +135,7 @@ class Trace : public Command {
     request.limit = args.number("limit").value_or(0);
     request.stack_bytes = args.number("stack-size").value_or(request.stack_bytes);
     request.output = args.value("output").value_or("");
-    auto counts = counts_of(args);
+    auto counts = TraceCounts::asked_for(args);
     if (counts && !counts->needs_stack()) request.stack_bytes = 0;
     if (request.probes.empty())
       return usage_error("trace: missing PROBE", "for example: inquest trace 'libc.so.6:abort' -- ./program");
@@ -157,14 +153,6 @@ class Trace : public Command {
   }
 
  private:
-  static std::optional<TraceCounts> counts_of(const Args& args) {
-    using By = TraceCounts::By;
-    if (auto name = args.value("hist")) return TraceCounts(By::kFunction, *name);
-    auto by = args.value("count");
-    if (!by) return std::nullopt;
-    return TraceCounts(*by == "stack" ? By::kStack : *by == "args" ? By::kArguments : By::kFunction, {});
-  }
-
   static Result<Report> list(const Session& session, const Args& args) {
     if (args.words().size() > 1) return usage_error("trace --list takes one FILE or FILE:PATTERN");
     std::string pattern, file = args.word(0);
@@ -246,18 +234,6 @@ std::unique_ptr<const Command> make_trace() {
        .value_name = "N",
        .default_value = "0",
        .help = "end after N events, 0 for never"},
-      {.long_name = "count",
-       .kind = Kind::kChoice,
-       .value_name = "BY",
-       .choices = {"function", "args", "stack"},
-       .excludes = "how",
-       .help = "print no events, but how many there were at the end, by function, by function with arguments, or by "
-               "stack (one line each, as flame graph programs read it)"},
-      {.long_name = "hist",
-       .kind = Kind::kText,
-       .value_name = "ARG",
-       .excludes = "how",
-       .help = "print no events, but a histogram of this argument, or of `ret`, by powers of two"},
       {.long_name = "stack-size",
        .kind = Kind::kNumber,
        .value_name = "BYTES",
@@ -269,6 +245,7 @@ std::unique_ptr<const Command> make_trace() {
            "list the functions of a FILE, or of FILE:PATTERN, that can be traced; without one, the ready-made sets of "
            "probes"},
   };
+  for (OptionSpec& option : TraceCounts::options()) spec.options.push_back(std::move(option));
   return std::make_unique<Trace>(std::move(spec));
 }
 

@@ -34,6 +34,36 @@ std::optional<int64_t> number_of(const ProbeEvent& event, const std::string& nam
 
 }  // namespace
 
+std::vector<OptionSpec> TraceCounts::options() {
+  using Kind = OptionSpec::Kind;
+  return {
+      {.long_name = "count",
+       .kind = Kind::kChoice,
+       .value_name = "BY",
+       .choices = {"function", "args", "stack"},
+       .excludes = "how",
+       .help = "print no events, but how many there were, by function, by function with arguments, or by stack (one "
+               "line each, as flame graph programs read it)"},
+      {.long_name = "hist",
+       .kind = Kind::kText,
+       .value_name = "ARG",
+       .excludes = "how",
+       .help = "print no events, but a histogram of this argument, or of `ret`, by powers of two"}};
+}
+
+std::optional<TraceCounts> TraceCounts::asked_for(const Args& args) {
+  if (auto name = args.value("hist")) return TraceCounts(By::kFunction, *name);
+  auto by = args.value("count");
+  if (!by) return std::nullopt;
+  return TraceCounts(*by == "stack" ? By::kStack : *by == "args" ? By::kArguments : By::kFunction, {});
+}
+
+void TraceCounts::add_notes(Report& report) const {
+  if (without_number_ == 0) return;
+  report.warn(fmt::format("{} events have no such number: name the argument in the probe", without_number_));
+  report.incomplete = true;
+}
+
 void TraceCounts::add(const ProbeEvent& event, EventStacks& stacks) {
   if (!histogram_.empty() && event.kind == ProbeEvent::Kind::kSignal) return;
   if (!histogram_.empty()) {
@@ -47,7 +77,7 @@ void TraceCounts::add(const ProbeEvent& event, EventStacks& stacks) {
   switch (by_) {
     case By::kFunction: ++counts_[event.function.empty() ? event.probe : event.function]; break;
     case By::kArguments: ++counts_[event_title(event)]; break;
-    case By::kStack: ++counts_[folded_stack(event.comm, stacks.of(event))]; break;
+    case By::kStack: ++counts_[folded_stack(event.comm, stacks.of(event, WithArguments::kNo))]; break;
   }
 }
 

@@ -6,11 +6,15 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "commands/args.h"
+#include "commands/command.h"
 #include "commands/event_stacks.h"
 #include "commands/json_writer.h"
 #include "commands/output.h"
+#include "commands/report.h"
 #include "postmortem/model/probe_event.h"
 
 namespace inquest::commands {
@@ -22,6 +26,10 @@ class TraceCounts {
   /// `histogram`: name of the argument, or "ret"; empty: counts by `by`.
   TraceCounts(By by, std::string histogram) : by_(by), histogram_(std::move(histogram)) {}
 
+  /// --count and --hist, and what a command was given of them.
+  static std::vector<OptionSpec> options();
+  static std::optional<TraceCounts> asked_for(const Args& args);
+
   bool needs_stack() const { return histogram_.empty() && by_ == By::kStack; }
   void add(const ProbeEvent& event, EventStacks& stacks);
 
@@ -29,8 +37,8 @@ class TraceCounts {
   void write_text(Output& output) const;
   /// "rows": [{key, count}], largest first, or "histogram": [{low, high, count}].
   void write_json(JsonWriter& json) const;
-  /// Events without the number that the histogram is of.
-  uint64_t without_number() const { return without_number_; }
+  /// Tells of events without the number that the histogram is of.
+  void add_notes(Report& report) const;
 
  private:
   /// 0, then powers of two; numbers below 0 first.

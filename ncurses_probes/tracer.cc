@@ -11,13 +11,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <deque>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "ncurses_probes/attach/bpf_program.h"
 #include "ncurses_probes/attach/place_finder.h"
 #include "ncurses_probes/capture/decode.h"
+#include "ncurses_probes/capture/event_queue.h"
 #include "ncurses_probes/capture/process_maps.h"
 #include "ncurses_probes/capture/side_band.h"
 #include "ncurses_probes/child.h"
@@ -27,9 +28,9 @@
 namespace inquest::probes {
 namespace {
 
-constexpr int kPollMilliseconds = 100;
-// Read ahead of the consumer, so that the ring buffer is emptied while stacks are worked on.
-constexpr size_t kMaxQueued = 20'000;
+constexpr int kPollMilliseconds = 50;
+// Nanoseconds after which an event that has begun to be recorded is in the buffer, as long as its thread may run.
+constexpr uint64_t kSettled = 2'000'000'000;
 
 std::atomic<int> stop_signal{0};
 
@@ -69,6 +70,8 @@ class LiveTracer : public ProbeEventSource {
       : request_(std::move(request)), maps_(!request_.pid && request_.command.empty()) {}
 
   ~LiveTracer() override {
+    quit_ = true;
+    if (reader_.joinable()) reader_.join();
     if (program_) program_->detach();
     if (process_ >= 0) close(process_);
   }
@@ -97,14 +100,10 @@ class LiveTracer : public ProbeEventSource {
   }
 
   Result<std::optional<ProbeEvent>> next() override {
-    while (queue_.empty() && !over_) collect();
-    if (queue_.empty()) {
-      if (auto problem = finish()) return *std::move(problem);
-      return std::optional<ProbeEvent>();
-    }
-    ProbeEvent event = std::move(queue_.front());
-    queue_.pop_front();
-    return std::optional(std::move(event));
+    auto event = queue_.pop();
+    if (event) return event;
+    if (auto problem = finish()) return *std::move(problem);
+    return std::optional<ProbeEvent>();
   }
 
   TraceStatistics statistics() const override { return {.recorded = recorded_, .dropped = program_->dropped()}; }
@@ -194,19 +193,33 @@ class LiveTracer : public ProbeEventSource {
     }
     if (auto problem = program_->attach(places_, request_.pid.value_or(0))) return problem;
     program_->start();
-    return child_ ? child_->run() : std::nullopt;
+    if (child_) {
+      if (auto problem = child_->run()) return problem;
+    }
+    reader_ = std::thread([this] { read_events(); });
+    return std::nullopt;
   }
 
-  void collect() {
-    bool ended = is_over();
-    bool more = true;
-    // What happened before the end is still in the buffer.
-    while (more) {
-      size_t before = queue_.size();
-      program_->poll(ended ? 0 : kPollMilliseconds, [this](const auto& record, auto stack) { take(record, stack); });
-      more = ended && queue_.size() > before && queue_.size() < kMaxQueued;
+  /// The reader's thread: empties the kernel's buffer, so that what makes use of events may be slow.
+  void read_events() {
+    while (!quit_) {
+      bool ended = is_over();
+      uint64_t before = static_cast<uint64_t>(nanoseconds(CLOCK_BOOTTIME));
+      bool has_room = queue_.wait_for_room(ended ? 0 : kPollMilliseconds);
+      if (has_room) {
+        // What happened before the end is still in the buffer.
+        if (ended) program_->stop();
+        uint64_t seen = taken_;
+        program_->poll(ended ? 0 : kPollMilliseconds, [this](const auto& record, auto stack) {
+          take(record, stack);
+          return queue_.has_room();
+        });
+        if (ended && taken_ == seen) break;
+        // Reports of a time of which no event can come any more need not wait for one.
+        if (before > kSettled) side_band_->apply_until(before - kSettled, maps_);
+      }
     }
-    if (ended) over_ = true;
+    queue_.close();
   }
 
   bool is_over() {
@@ -221,6 +234,7 @@ class LiveTracer : public ProbeEventSource {
   }
 
   void take(const inquest_record& record, std::span<const std::byte> stack) {
+    ++taken_;
     ProbeEvent event = decode(record, stack, {.probes = probes_, .places = places_, .boot_time = boot_time_});
     bool is_end = event.kind == ProbeEvent::Kind::kSignal;
     // The limit is on what was asked for; the signal that ends the process comes with it.
@@ -230,16 +244,15 @@ class LiveTracer : public ProbeEventSource {
     unknown_ += event.process == nullptr;
     ++recorded_;
     if (writer_) {
-      writer_->write(event);
-      // Nobody wants to see it now; a later look finds all of it in the file.
-      event.stack.clear();
-      event.process.reset();
+      writer_->write(event);  // nobody wants to see it now
+      return;
     }
-    queue_.push_back(std::move(event));
+    queue_.push(std::move(event));
   }
 
   std::optional<Error> finish() {
     if (std::exchange(finished_, true)) return std::nullopt;
+    reader_.join();
     program_->detach();
     if (child_ && stop_signal == 0) child_->wait();
     return writer_ ? writer_->finish(statistics(), notes()) : std::nullopt;
@@ -255,11 +268,14 @@ class LiveTracer : public ProbeEventSource {
   ProcessMaps maps_;
   std::unique_ptr<Child> child_;
   std::unique_ptr<EventFileWriter> writer_;
-  std::deque<ProbeEvent> queue_;
+  EventQueue queue_;
+  std::thread reader_;
+  std::atomic<bool> quit_{false};
   int process_ = -1;  ///< pidfd
   int64_t boot_time_ = 0;
-  uint64_t recorded_ = 0, unknown_ = 0;
-  bool over_ = false, finished_ = false;
+  std::atomic<uint64_t> recorded_{0};
+  uint64_t taken_ = 0, unknown_ = 0;  ///< of the reader; the rest may look once that has ended
+  bool finished_ = false;
 };
 
 }  // namespace

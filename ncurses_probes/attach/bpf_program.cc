@@ -119,6 +119,15 @@ void fill(inquest_probe& to, const ProbeSpec& from, uint32_t stack_bytes) {
   }
 }
 
+/// Whether any probe needs more than registers and the stack.
+template <class Constants>
+bool follows_pointers(const Constants& constants, size_t count) {
+  return std::any_of(constants.probes, constants.probes + count, [](const auto& probe) {
+    return probe.string_count > 0 ||
+           std::any_of(probe.terms, probe.terms + probe.term_count, [](const auto& term) { return term.loads > 0; });
+  });
+}
+
 struct DestroySkeleton {
   void operator()(inquest_trace* skeleton) const { inquest_trace__destroy(skeleton); }
 };
@@ -161,6 +170,14 @@ class LoadedProgram : public BpfProgram {
     constants->only_tracked = options.only_tracked;
     constants->follow_children = options.follow_children;
     constants->own_tgid = static_cast<uint32_t>(getpid());
+    constants->only_one = options.probes.size() == 1;
+    constants->may_sleep = follows_pointers(*constants, options.probes.size());
+    if (!constants->may_sleep) {
+      // Entering a program that may sleep costs as much as its work where that ends at the predicate.
+      for (bpf_program* program :
+           {programs.on_entry, programs.on_return, programs.on_entry_multi, programs.on_return_multi})
+        bpf_program__set_flags(program, bpf_program__flags(program) & ~uint32_t{BPF_F_SLEEPABLE});
+    }
     if (int failure = inquest_trace__load(skeleton_.get()); failure != 0)
       return missing_right(-failure, "cannot load the tracer's program");
     for (bpf_program* program : {programs.on_signal, programs.on_fork, programs.on_exit}) {
@@ -204,8 +221,12 @@ class LoadedProgram : public BpfProgram {
 
   void start() override { skeleton_->data->paused = false; }
 
-  void detach() override {
+  void stop() override {
     if (skeleton_ && skeleton_->data) skeleton_->data->paused = true;
+  }
+
+  void detach() override {
+    stop();
     for (int link : links_) close(link);
     links_.clear();
     single_links_.clear();
@@ -214,7 +235,9 @@ class LoadedProgram : public BpfProgram {
 
   void poll(int milliseconds, const Handler& handler) override {
     handler_ = &handler;
-    ring_buffer__poll(ring_.get(), milliseconds);
+    // The program wakes nobody before much is there.
+    if (ring_buffer__consume(ring_.get()) == 0 && milliseconds > 0 && ring_buffer__poll(ring_.get(), milliseconds) == 0)
+      ring_buffer__consume(ring_.get());
     handler_ = nullptr;
   }
 
@@ -230,8 +253,8 @@ class LoadedProgram : public BpfProgram {
     if (size < sizeof(inquest_record)) return 0;
     const auto& record = *static_cast<const inquest_record*>(data);
     size_t bytes = std::min<size_t>(record.stack_size, size - sizeof record);
-    (*program->handler_)(record, {static_cast<const std::byte*>(data) + sizeof record, bytes});
-    return 0;
+    // A negative answer ends the reading behind this record (libbpf, ringbuf.c, ringbuf_process_ring).
+    return (*program->handler_)(record, {static_cast<const std::byte*>(data) + sizeof record, bytes}) ? 0 : -1;
   }
 
   template <size_t kCount>

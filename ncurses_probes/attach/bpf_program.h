@@ -34,11 +34,13 @@ class BpfProgram {
   virtual std::optional<Error> track(uint64_t pid) = 0;
   /// From here on hits are recorded.
   virtual void start() = 0;
+  /// From here on they are not.
+  virtual void stop() = 0;
   /// Takes the breakpoints out again. What has been recorded can be read still.
   virtual void detach() = 0;
 
-  /// Hands on what has been recorded, waiting at most `milliseconds` for the first.
-  using Handler = std::function<void(const inquest_record& record, std::span<const std::byte> stack)>;
+  /// Hands on what has been recorded, waiting at most `milliseconds` for it, until the handler wants no more.
+  using Handler = std::function<bool(const inquest_record& record, std::span<const std::byte> stack)>;
   virtual void poll(int milliseconds, const Handler& handler) = 0;
 
   /// Hits that the predicate let through, and those of them that found no room.

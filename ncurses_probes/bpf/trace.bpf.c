@@ -1,8 +1,11 @@
 // The kernel's half of the tracer: decides whether a hit is wanted, and copies what user space needs to unwind it.
 //
-// Programs are sleepable (Linux 6.0): text and structures that arguments point to may lie in pages that nobody has
-// touched yet, and only bpf_copy_from_user can bring those in. Whatever may sleep is done before room in the ring
-// buffer is taken, because records are handed on in the order in which room was taken.
+// Programs that follow pointers are sleepable (Linux 6.0): text and structures that arguments point to may lie in pages
+// that nobody has touched yet, and only bpf_copy_from_user can bring those in. Whatever may sleep is done before room in
+// the ring buffer is taken, because records are handed on in the order in which room was taken.
+//
+// Most hits are those that nobody wants, so the predicate comes first: it is a few comparisons with constants of the
+// loaded program, while to ask whether the process is wanted is a look-up.
 #include <linux/bpf.h>
 #include <stdbool.h>
 
@@ -29,14 +32,17 @@ const volatile bool only_tracked = true;     /* processes in `tracked`, not all 
 const volatile bool follow_children = true;
 const volatile __u64 wanted_signals = 0;     /* bit N: signal N, where a handler takes it too */
 const volatile __u32 own_tgid = 0;           /* the tracer, which never traces itself */
+const volatile bool may_sleep = true;        /* loaded as sleepable programs */
+const volatile bool only_one = false;        /* probe 0 is the only one */
 
 __u64 hits[INQUEST_MAX_PROBES + 1];          /* recorded or dropped; the last one: signals */
 __u64 dropped[INQUEST_MAX_PROBES + 1];
 volatile bool paused = true;
 
+#define RING_BYTES (16 << 20)
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 16 << 20);
+  __uint(max_entries, RING_BYTES);
 } events SEC(".maps");
 
 struct {
@@ -91,7 +97,7 @@ static __always_inline bool is_wanted_process(void) {
 
 static __always_inline int copy_in(void *to, __u32 size, const void *from) {
   long failure = bpf_probe_read_user(to, size, from);
-  return failure ? bpf_copy_from_user(to, size, from) : 0;
+  return failure && may_sleep ? bpf_copy_from_user(to, size, from) : failure;
 }
 
 static __always_inline bool compare(__u64 left, const volatile struct inquest_term *term) {
@@ -252,6 +258,14 @@ struct extras {
   char strings[INQUEST_MAX_STRINGS][INQUEST_STRING];
 };
 
+/* To wake the reader costs more than all the rest, and it looks by itself some times a second: it is woken when a part
+ * of the buffer has been filled. */
+static __always_inline __u64 wake_up(const struct inquest_record *record) {
+  __u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+  bool crosses = waiting >= RING_BYTES / 8 && waiting - sizeof *record - record->stack_room <= RING_BYTES / 8;
+  return crosses ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void finish(struct inquest_record *record, struct pt_regs *registers, const struct extras *extras) {
   bpf_probe_read_kernel(record->registers, sizeof record->registers, registers);
   if (extras) {
@@ -263,7 +277,7 @@ static __always_inline void finish(struct inquest_record *record, struct pt_regs
       record->has_arguments = 1;
     }
   }
-  bpf_ringbuf_submit(record, 0);
+  bpf_ringbuf_submit(record, wake_up(record));
 }
 
 static __always_inline void emit(const struct hit *hit, struct task_struct *task, struct pt_regs *registers,
@@ -290,7 +304,7 @@ static __always_inline __u32 take_string(char *to, __u64 from) {
   if (size > 0) return size;
   __u32 room = 4096 - (from & 4095);
   if (room > INQUEST_STRING) room = INQUEST_STRING;
-  if (room == 0 || bpf_copy_from_user(to, room, (const void *)from)) return 0;
+  if (room == 0 || !may_sleep || bpf_copy_from_user(to, room, (const void *)from)) return 0;
   to[INQUEST_STRING - 1] = 0;
   size = bpf_probe_read_user_str(to, INQUEST_STRING, (const void *)from);
   return size > 0 ? size : room;
@@ -311,10 +325,13 @@ static __always_inline struct hit hit_of(__u64 cookie, __u32 kind, struct task_s
 
 /* At the first instruction of a function that is also traced at its return, the return address lies at sp. */
 static __always_inline int at_entry(struct pt_regs *registers) {
-  if (!is_wanted_process()) return 0;
-  __u64 cookie = bpf_get_attach_cookie(registers);
+  if (paused) return 0;
+  __u64 cookie = only_one ? 0 : bpf_get_attach_cookie(registers);
   const volatile struct inquest_probe *probe = &probes[(__u32)cookie % INQUEST_MAX_PROBES];
   __u64 values[8] = {registers->di, registers->si, registers->dx, registers->cx, registers->r8, registers->r9};
+  if (!probe->is_return && !holds(probe, values)) return 0;
+  if (!is_wanted_process()) return 0;
+  if (only_one) cookie = bpf_get_attach_cookie(registers);
   if (probe->is_return) {
     struct call_key key = {.tid = (__u32)bpf_get_current_pid_tgid(), .place = cookie >> 32, .sp = registers->sp + 8};
     struct call call = {.time = bpf_ktime_get_boot_ns()};
@@ -322,7 +339,6 @@ static __always_inline int at_entry(struct pt_regs *registers) {
     bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
     return 0;
   }
-  if (!holds(probe, values)) return 0;
   struct extras extras = {};
   take_strings(probe, values, &extras);
   struct task_struct *task = bpf_get_current_task_btf();

@@ -48,7 +48,7 @@ class Packer {
     for (auto& element : value) each(element);
   }
   template <class T>
-  void optional(std::optional<T>& value) {
+  void optional(const std::optional<T>& value) {
     number<uint8_t>(value.has_value());
     if (value) number(*value);
   }
@@ -113,8 +113,9 @@ class Unpacker {
   bool good_ = true;
 };
 
-template <class Way>
-void exchange(Way& way, ProbeEvent& event) {
+/// `event` is constant for a Packer.
+template <class Way, class Event>
+void exchange(Way& way, Event& event) {
   way.number(event.kind);
   way.number(event.time);
   way.number(event.wall_time);
@@ -123,7 +124,7 @@ void exchange(Way& way, ProbeEvent& event) {
   way.number(event.pid);
   way.number(event.tid);
   way.text(event.comm);
-  way.list(event.arguments, [&](ProbeArgument& argument) {
+  way.list(event.arguments, [&](auto& argument) {
     way.text(argument.name);
     way.text(argument.value);
     way.text(argument.type);
@@ -140,7 +141,7 @@ void exchange(Way& way, ProbeEvent& event) {
   way.number(event.stack_start);
   way.blob(event.stack);
   way.number(event.stack_is_whole);
-  way.list(event.replaced, [&](ReplacedReturn& replaced) {
+  way.list(event.replaced, [&](auto& replaced) {
     way.number(replaced.slot);
     way.number(replaced.address);
   });
@@ -169,7 +170,7 @@ class Writer : public EventFileWriter {
     }
     Packer block;
     block.number(number);
-    exchange(block, const_cast<ProbeEvent&>(event));  // only read, this way round
+    exchange(block, event);
     put_block(kEvent, block.bytes());
     return failure_ == 0;
   }

@@ -105,7 +105,6 @@ struct TraceRequest {
   std::vector<std::string> command;  ///< a program to run with its arguments; neither: all processes
   uint64_t limit = 0;                ///< events after which tracing ends; 0: none
   uint64_t stack_bytes = 64 * 1024;  ///< copied of each stack at most
-  uint64_t buffer_bytes = 16 << 20;  ///< for events on their way from the kernel, a power of two
   std::string output;                ///< event file to be written; empty: none
 };
 
