@@ -210,8 +210,8 @@ class LiveTracer : public ProbeEventSource {
         // What happened before the end is still in the buffer.
         if (ended) program_->stop();
         uint64_t seen = taken_;
-        program_->poll(ended ? 0 : kPollMilliseconds, [this](const auto& record, auto stack) {
-          take(record, stack);
+        program_->poll(ended ? 0 : kPollMilliseconds, [this](const auto& record, auto room) {
+          take(record, room);
           return queue_.has_room();
         });
         if (ended && taken_ == seen) break;
@@ -233,9 +233,9 @@ class LiveTracer : public ProbeEventSource {
     return process_ >= 0 && ::poll(&process, 1, 0) > 0;
   }
 
-  void take(const inquest_record& record, std::span<const std::byte> stack) {
+  void take(const inquest_record& record, std::span<const std::byte> room) {
     ++taken_;
-    ProbeEvent event = decode(record, stack, {.probes = probes_, .places = places_, .boot_time = boot_time_});
+    ProbeEvent event = decode(record, room, {.probes = probes_, .places = places_, .boot_time = boot_time_});
     bool is_end = event.kind == ProbeEvent::Kind::kSignal;
     // The limit is on what was asked for; the signal that ends the process comes with it.
     if (request_.limit != 0 && recorded_ >= request_.limit && !is_end) return;

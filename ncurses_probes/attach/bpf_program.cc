@@ -252,7 +252,7 @@ class LoadedProgram : public BpfProgram {
     auto* program = static_cast<LoadedProgram*>(self);
     if (size < sizeof(inquest_record)) return 0;
     const auto& record = *static_cast<const inquest_record*>(data);
-    size_t bytes = std::min<size_t>(record.stack_size, size - sizeof record);
+    size_t bytes = size - sizeof record;
     // A negative answer ends the reading behind this record (libbpf, ringbuf.c, ringbuf_process_ring).
     return (*program->handler_)(record, {static_cast<const std::byte*>(data) + sizeof record, bytes}) ? 0 : -1;
   }

@@ -39,8 +39,9 @@ class BpfProgram {
   /// Takes the breakpoints out again. What has been recorded can be read still.
   virtual void detach() = 0;
 
-  /// Hands on what has been recorded, waiting at most `milliseconds` for it, until the handler wants no more.
-  using Handler = std::function<bool(const inquest_record& record, std::span<const std::byte> stack)>;
+  /// Hands on what has been recorded, waiting at most `milliseconds` for it, until the handler wants no more. `room` is
+  /// what stands behind the record: the stack, and from INQUEST_OTHER_STACK on the one that it interrupted.
+  using Handler = std::function<bool(const inquest_record& record, std::span<const std::byte> room)>;
   virtual void poll(int milliseconds, const Handler& handler) = 0;
 
   /// Hits that the predicate let through, and those of them that found no room.

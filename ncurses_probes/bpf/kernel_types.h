@@ -49,6 +49,8 @@ struct task_struct {
   struct mm_struct* mm;
   struct signal_struct* signal;
   struct uprobe_task* utask;
+  unsigned long sas_ss_sp;
+  unsigned long sas_ss_size;
   struct thread_struct thread;
 };
 
@@ -70,6 +72,7 @@ struct kernel_siginfo {
 };
 struct sigaction {
   void* sa_handler;
+  unsigned long sa_flags;
 };
 struct k_sigaction {
   struct sigaction sa;

@@ -15,6 +15,7 @@
 #define INQUEST_STACK_SMALL 4096
 #define INQUEST_STACK_MIDDLE 16384
 #define INQUEST_STACK_LARGE 65536
+#define INQUEST_OTHER_STACK 32768 /* where the interrupted stack begins in the room, and its size */
 
 enum inquest_operator {
   INQUEST_EQUAL,
@@ -115,4 +116,8 @@ struct inquest_record {
   __u64 stack_top;  /* 0: not known */
   __u32 stack_size; /* bytes copied */
   __u32 stack_room;
+  __u64 other_start; /* the stack that a handler on a stack of its own interrupted */
+  __u64 other_top;
+  __u32 other_size; /* 0: there is none */
+  __u32 padding;
 };

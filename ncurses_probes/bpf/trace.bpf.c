@@ -24,6 +24,8 @@ char LICENSE[] SEC("license") = "GPL";
 #define MAX_THREAD_STACK (1UL << 28)
 #define RED_ZONE 128         /* System V ABI, 3.2.2: below rsp, in use by leaf functions */
 #define SIGNAL_KILL 9
+#define ON_OWN_STACK 0x08000000 /* SA_ONSTACK, include/uapi/asm-generic/signal-defs.h */
+#define MAX_UNMAPPED_PAGES 16   /* between sp and the lowest page of a stack that has overflown */
 /* Signals that leave a core: QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS (include/linux/signal.h, SIG_KERNEL_COREDUMP_MASK). */
 #define CORE_SIGNALS 0x830009f8ULL
 
@@ -79,6 +81,14 @@ struct {
   __type(value, struct call);
 } calls SEC(".maps");
 
+/* Where the stack ended that a handler with a stack of its own (sigaltstack(2)) has interrupted, by thread. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 4096);
+  __type(key, __u32);
+  __type(value, __u64);
+} interrupted SEC(".maps");
+
 /* What a hit has, collected before room in the ring buffer is taken. */
 struct hit {
   __u32 kind;
@@ -87,6 +97,8 @@ struct hit {
   __u64 sp;
   __u64 top;
   __u64 limit;
+  __u64 other_sp; /* 0: there is no other stack */
+  __u64 other_top;
 };
 
 static __always_inline bool is_wanted_process(void) {
@@ -211,6 +223,29 @@ static __always_inline void take_identity(struct inquest_record *record, struct 
   take_returns(record, task);
 }
 
+static __always_inline void take_other(struct inquest_record *record, const struct hit *hit) {
+  __u64 size = hit->other_top > hit->other_sp ? hit->other_top - hit->other_sp : 0;
+  record->other_start = hit->other_sp;
+  record->other_top = hit->other_top;
+  if (size > INQUEST_OTHER_STACK) size = INQUEST_OTHER_STACK;
+  char *to = (char *)record + sizeof *record + INQUEST_OTHER_STACK;
+  if (size > 0 && !bpf_probe_read_user(to, size, (const void *)hit->other_sp)) record->other_size = size;
+}
+
+static __always_inline bool is_on_own_stack(struct task_struct *task, __u64 sp) {
+  __u64 size = task->sas_ss_size;
+  return size > 0 && sp - task->sas_ss_sp < size;
+}
+
+static __always_inline void find_other_stack(struct hit *hit, struct task_struct *task) {
+  if (!is_on_own_stack(task, hit->sp + RED_ZONE)) return;
+  __u32 tid = (__u32)bpf_get_current_pid_tgid();
+  __u64 *sp = bpf_map_lookup_elem(&interrupted, &tid);
+  if (!sp) return;
+  hit->other_sp = *sp;
+  hit->other_top = stack_top(task, *sp);
+}
+
 /* One of these per size of room, for the verifier wants that as a constant. */
 #define EMIT(ROOM)                                                                                      \
   static __always_inline struct inquest_record *begin_##ROOM(const struct hit *hit, struct task_struct *task) { \
@@ -237,8 +272,11 @@ static __always_inline void take_identity(struct inquest_record *record, struct 
     if (hit->top <= hit->sp) size = 0;                                                                  \
     if (size > hit->limit) size = hit->limit;                                                           \
     if (size > ROOM) size = ROOM;                                                                       \
+    if (ROOM == INQUEST_STACK_LARGE && hit->other_sp && size > INQUEST_OTHER_STACK) size = INQUEST_OTHER_STACK; \
     if (size > 0 && !bpf_probe_read_user((char *)record + sizeof *record, size, (const void *)hit->sp)) \
       record->stack_size = size;                                                                        \
+    record->other_size = 0;                                                                             \
+    if (ROOM == INQUEST_STACK_LARGE && hit->other_sp) take_other(record, hit);                          \
     take_identity(record, task);                                                                        \
     return record;                                                                                      \
   }
@@ -285,10 +323,10 @@ static __always_inline void emit(const struct hit *hit, struct task_struct *task
   __sync_fetch_and_add(&hits[hit->probe], 1);
   __u64 size = wanted_size(hit);
   struct inquest_record *record;
-  if (size <= INQUEST_STACK_SMALL) {
+  if (size <= INQUEST_STACK_SMALL && !hit->other_sp) {
     record = begin_INQUEST_STACK_SMALL(hit, task);
     if (record) finish(record, registers, extras);
-  } else if (size <= INQUEST_STACK_MIDDLE) {
+  } else if (size <= INQUEST_STACK_MIDDLE && !hit->other_sp) {
     record = begin_INQUEST_STACK_MIDDLE(hit, task);
     if (record) finish(record, registers, extras);
   } else {
@@ -319,7 +357,10 @@ static __always_inline void take_strings(const volatile struct inquest_probe *pr
 static __always_inline struct hit hit_of(__u64 cookie, __u32 kind, struct task_struct *task, __u64 sp) {
   struct hit hit = {.kind = kind, .probe = (__u32)cookie % INQUEST_MAX_PROBES, .place = cookie >> 32, .sp = sp};
   hit.limit = probes[hit.probe].stack_limit;
-  if (hit.limit > 0) hit.top = stack_top(task, sp);
+  if (hit.limit > 0) {
+    hit.top = stack_top(task, sp);
+    find_other_stack(&hit, task);
+  }
   return hit;
 }
 
@@ -377,13 +418,31 @@ int on_return(struct pt_regs *registers) { return at_return(registers); }
 SEC("uretprobe.s")
 int on_return_multi(struct pt_regs *registers) { return at_return(registers); }
 
+/* The first byte at or above `sp` that can be read: a stack that has overflown ends above it. */
+static __always_inline __u64 readable_from(__u64 sp) {
+  char byte;
+  for (int i = 0; i < MAX_UNMAPPED_PAGES; ++i) {
+    if (!bpf_probe_read_user(&byte, 1, (const void *)sp)) break;
+    sp = (sp & ~4095UL) + 4096;
+  }
+  return sp;
+}
+
 /* A signal is about to be acted upon, in the thread that gets it. */
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigaction *action) {
   if (signal < 1 || signal > 64 || !is_wanted_process()) return 0;
   bool is_fatal = action->sa.sa_handler == 0;
-  if (!is_fatal && !(wanted_signals >> (signal & 63) & 1)) return 0;
   struct task_struct *task = bpf_get_current_task_btf();
+  struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+  unsigned long sp = 0;
+  bpf_core_read(&sp, sizeof sp, &registers->sp);
+  if (!is_fatal && (action->sa.sa_flags & ON_OWN_STACK) && !is_on_own_stack(task, sp)) {
+    __u32 tid = (__u32)bpf_get_current_pid_tgid();
+    __u64 from = readable_from(sp - RED_ZONE);
+    bpf_map_update_elem(&interrupted, &tid, &from, BPF_ANY);
+  }
+  if (!is_fatal && !(wanted_signals >> (signal & 63) & 1)) return 0;
   bool is_kill = signal == SIGNAL_KILL;
   if (is_kill) {
     /* A signal that kills without a core reaches every thread as SIGKILL; which one it was the group knows (kernel/signal.c,
@@ -391,11 +450,10 @@ int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigact
     signal = task->signal->group_exit_code & 0x7f;
     if (signal == 0 || signal >= 32 || (CORE_SIGNALS >> signal & 1) || task->pid != task->tgid) return 0;
   }
-  struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
-  unsigned long sp = 0;
-  bpf_core_read(&sp, sizeof sp, &registers->sp);
-  struct hit hit = {.kind = INQUEST_SIGNAL, .probe = INQUEST_MAX_PROBES, .sp = sp - RED_ZONE, .limit = INQUEST_STACK_LARGE};
-  hit.top = stack_top(task, sp);
+  struct hit hit = {.kind = INQUEST_SIGNAL, .probe = INQUEST_MAX_PROBES, .limit = INQUEST_STACK_LARGE};
+  hit.sp = readable_from(sp - RED_ZONE);
+  hit.top = stack_top(task, hit.sp > sp ? hit.sp : sp);
+  find_other_stack(&hit, task);
   __sync_fetch_and_add(&hits[INQUEST_MAX_PROBES], 1);
   struct inquest_record *record = begin_INQUEST_STACK_LARGE(&hit, task);
   if (!record) return 0;

@@ -60,7 +60,7 @@ std::vector<ProbeArgument> arguments_of(const inquest_record& record, const Prob
 
 }  // namespace
 
-ProbeEvent decode(const inquest_record& record, std::span<const std::byte> stack, const DecodeContext& context) {
+ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room, const DecodeContext& context) {
   ProbeEvent event;
   event.kind = record.kind == INQUEST_SIGNAL   ? ProbeEvent::Kind::kSignal
                : record.kind == INQUEST_RETURN ? ProbeEvent::Kind::kReturn
@@ -78,8 +78,16 @@ ProbeEvent decode(const inquest_record& record, std::span<const std::byte> stack
     std::memcpy(event.at_random->data(), record.at_random, sizeof record.at_random);
   }
   event.stack_start = Address(record.stack_start);
+  auto stack = room.first(std::min<size_t>(record.stack_size, room.size()));
   event.stack.assign(stack.begin(), stack.end());
   event.stack_is_whole = !stack.empty() && record.stack_start + stack.size() >= record.stack_top;
+  if (record.other_size > 0 && room.size() > INQUEST_OTHER_STACK) {
+    auto other = room.subspan(INQUEST_OTHER_STACK);
+    other = other.first(std::min<size_t>(record.other_size, other.size()));
+    event.other_start = Address(record.other_start);
+    event.other_stack.assign(other.begin(), other.end());
+    event.stack_is_whole &= record.other_start + other.size() >= record.other_top;
+  }
   for (uint32_t i = 0; i < std::min<uint32_t>(record.return_count, INQUEST_MAX_RETURNS); ++i)
     event.replaced.push_back({Address(record.returns[i].slot), record.returns[i].address});
   if (event.kind == ProbeEvent::Kind::kSignal) {

@@ -19,7 +19,7 @@ struct DecodeContext {
   int64_t boot_time = 0;  ///< nanoseconds between 1970 and the start of the machine
 };
 
-/// Without `process`, which is known later.
-ProbeEvent decode(const inquest_record& record, std::span<const std::byte> stack, const DecodeContext& context);
+/// Without `process`, which is known later. `room`: what stands behind the record.
+ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room, const DecodeContext& context);
 
 }  // namespace inquest::probes

@@ -51,7 +51,9 @@ class EventQueue {
   }
 
  private:
-  static size_t size_of(const ProbeEvent& event) { return sizeof event + event.stack.size() + 256; }
+  static size_t size_of(const ProbeEvent& event) {
+    return sizeof event + event.stack.size() + event.other_stack.size() + 256;
+  }
 
   std::mutex mutex_;
   std::condition_variable has_more_, has_room_;

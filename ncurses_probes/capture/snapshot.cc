@@ -156,29 +156,29 @@ class EventMemory : public MemoryReader {
     std::ranges::sort(hidden_, {}, &Range::start);
   }
 
-  void show(Address start, std::span<const std::byte> stack) {
-    start_ = start;
-    stack_ = stack;
-    const MemoryRegion* first = below_.region_of(start);
-    overlaps_ = first != nullptr && start + stack.size() <= first->end();
-    if (overlaps_ || stack.empty()) return;
-    // The stack has grown since its mapping was reported, or that was not reported at all.
-    regions_ = below_.regions();
-    std::erase_if(regions_, [&](const MemoryRegion& region) {
-      return region.start < start + stack.size() && start < region.end();
-    });
-    MemoryRegion region;
-    region.start = start;
-    region.size = region.available = stack.size();
-    region.readable = region.writable = true;
-    region.path = "[stack]";
-    auto next = std::ranges::upper_bound(regions_, start, {}, &MemoryRegion::start);
-    regions_.insert(next, std::move(region));
+  /// A part of a stack as it was at the event.
+  struct Piece {
+    Address start;
+    std::span<const std::byte> bytes;
+  };
+
+  void show(std::vector<Piece> pieces) {
+    pieces_ = std::move(pieces);
+    std::erase_if(pieces_, [](const Piece& piece) { return piece.bytes.empty(); });
+    regions_.clear();
+    for (const Piece& piece : pieces_) {
+      const MemoryRegion* first = below_.region_of(piece.start);
+      if (first != nullptr && piece.start + piece.bytes.size() <= first->end()) continue;
+      add_region(piece);
+    }
   }
 
   std::span<const std::byte> view(Address address, uint64_t limit) const override {
-    uint64_t inside = address - start_;
-    if (inside < stack_.size()) return stack_.subspan(inside, std::min<uint64_t>(limit, stack_.size() - inside));
+    for (const Piece& piece : pieces_) {
+      uint64_t inside = address - piece.start;
+      if (inside < piece.bytes.size())
+        return piece.bytes.subspan(inside, std::min<uint64_t>(limit, piece.bytes.size() - inside));
+    }
     for (const Range& range : hidden_) {
       if (address.value() - range.start < range.end - range.start) return {};
       if (address.value() < range.start) {
@@ -188,9 +188,7 @@ class EventMemory : public MemoryReader {
     }
     return below_.view(address, limit);
   }
-  const std::vector<MemoryRegion>& regions() const override {
-    return overlaps_ || stack_.empty() ? below_.regions() : regions_;
-  }
+  const std::vector<MemoryRegion>& regions() const override { return regions_.empty() ? below_.regions() : regions_; }
 
  private:
   struct Range {
@@ -208,12 +206,25 @@ class EventMemory : public MemoryReader {
     }
   }
 
+  /// The stack has grown since its mapping was reported, or that was not reported at all.
+  void add_region(const Piece& piece) {
+    if (regions_.empty()) regions_ = below_.regions();
+    std::erase_if(regions_, [&](const MemoryRegion& region) {
+      return region.start < piece.start + piece.bytes.size() && piece.start < region.end();
+    });
+    MemoryRegion region;
+    region.start = piece.start;
+    region.size = region.available = piece.bytes.size();
+    region.readable = region.writable = true;
+    region.path = "[stack]";
+    auto next = std::ranges::upper_bound(regions_, piece.start, {}, &MemoryRegion::start);
+    regions_.insert(next, std::move(region));
+  }
+
   const MemoryReader& below_;
   std::vector<Range> hidden_;  ///< by start
-  Address start_;
-  std::span<const std::byte> stack_;
-  bool overlaps_ = true;
-  std::vector<MemoryRegion> regions_;
+  std::vector<Piece> pieces_;
+  std::vector<MemoryRegion> regions_;  ///< empty: those below
 };
 
 class SnapshotTarget : public EventTarget {
@@ -230,14 +241,16 @@ class SnapshotTarget : public EventTarget {
     facts_.signal = event.signal;
     facts_.signal_code = event.signal_code;
     facts_.fault_address = event.fault_address;
-    if (event.replaced.empty()) return memory_.show(event.stack_start, event.stack);
-    repaired_ = event.stack;
-    for (const ReplacedReturn& replaced : event.replaced) {
-      uint64_t inside = replaced.slot - event.stack_start;
-      if (inside <= repaired_.size() && repaired_.size() - inside >= sizeof replaced.address)
-        std::memcpy(repaired_.data() + inside, &replaced.address, sizeof replaced.address);
+    if (event.replaced.empty()) {
+      return memory_.show({{event.stack_start, event.stack}, {event.other_start, event.other_stack}});
     }
-    memory_.show(event.stack_start, repaired_);
+    repaired_ = event.stack;
+    other_repaired_ = event.other_stack;
+    for (const ReplacedReturn& replaced : event.replaced) {
+      put(repaired_, replaced.slot - event.stack_start, replaced.address);
+      put(other_repaired_, replaced.slot - event.other_start, replaced.address);
+    }
+    memory_.show({{event.stack_start, repaired_}, {event.other_start, other_repaired_}});
   }
 
   const MemoryReader& memory() const override { return memory_; }
@@ -250,11 +263,16 @@ class SnapshotTarget : public EventTarget {
   }
 
  private:
+  static void put(Bytes& stack, uint64_t inside, uint64_t value) {
+    if (inside <= stack.size() && stack.size() - inside >= sizeof value)
+      std::memcpy(stack.data() + inside, &value, sizeof value);
+  }
+
   std::unique_ptr<Target> files_;
   EventMemory memory_;
   std::vector<Thread> threads_;
   ProcessFacts facts_;
-  std::vector<std::byte> repaired_;
+  Bytes repaired_, other_repaired_;
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ enum BlockType : uint32_t { kSnapshot = 1, kEvent = 2, kEnd = 3 };
 class Packer {
  public:
   static constexpr bool kReads = false;
+  static constexpr bool goes_on() { return true; }
   template <class T>
   void number(const T& value) {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -95,6 +96,7 @@ class Unpacker {
     value.reset();
     if (present != 0 && good_) number(value.emplace());
   }
+  bool goes_on() const { return at_ < bytes_.size(); }
   elf::Bytes rest() const { return elf::slice(bytes_, at_, UINT64_MAX); }
   bool good() const { return good_; }
 
@@ -145,6 +147,9 @@ void exchange(Way& way, Event& event) {
     way.number(replaced.slot);
     way.number(replaced.address);
   });
+  if (!way.goes_on()) return;  // a file of an earlier tracer
+  way.number(event.other_start);
+  way.blob(event.other_stack);
 }
 
 class Writer : public EventFileWriter {

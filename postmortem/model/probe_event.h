@@ -69,7 +69,10 @@ struct ProbeEvent {
   bool wants_stack = true;
   Address stack_start;
   std::vector<std::byte> stack;  ///< from `stack_start` on
-  bool stack_is_whole = false;   ///< `stack` reaches the stack's top
+  bool stack_is_whole = false;   ///< `stack` reaches the stack's top, and so does `other_stack`
+  /// What a handler that runs on a stack of its own (sigaltstack(2)) has interrupted; mostly empty.
+  Address other_start;
+  std::vector<std::byte> other_stack;
   std::vector<ReplacedReturn> replaced;
   std::shared_ptr<const ProcessSnapshot> process;  ///< null when nothing is known about it
 };
