@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "postmortem/model/probe_event.h"
+#include "postmortem/model/trace_request.h"
+
 namespace inquest::commands {
 
 bool has_executable(const Target& target) {

@@ -11,11 +11,16 @@
 #include "commands/report.h"
 #include "postmortem/model/debug_info.h"
 #include "postmortem/model/object_file.h"
-#include "postmortem/model/probe_event.h"
 #include "postmortem/model/result.h"
 #include "postmortem/model/target.h"
 #include "postmortem/model/unwinder.h"
 #include "v8/runtime.h"
+
+namespace inquest {
+class ProbeEventSource;
+struct ProbePlace;
+struct TraceRequest;
+}  // namespace inquest
 
 namespace inquest::commands {
 

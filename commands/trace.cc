@@ -13,6 +13,8 @@
 #include "commands/session.h"
 #include "commands/text_escape.h"
 #include "commands/trace_counts.h"
+#include "postmortem/model/probe_event.h"
+#include "postmortem/model/trace_request.h"
 
 namespace inquest::commands {
 namespace {
@@ -135,6 +137,14 @@ class Trace : public Command {
     request.limit = args.number("limit").value_or(0);
     request.stack_bytes = args.number("stack-size").value_or(request.stack_bytes);
     request.output = args.value("output").value_or("");
+    request.follow_children = !args.has("no-children");
+    request.rate = args.number("rate").value_or(0);
+    request.stop = args.has("stop");
+    request.leave_stopped = args.has("leave-stopped");
+    request.gcore = args.value("gcore").value_or("");
+    if (request.leave_stopped && !request.stop) return usage_error("trace: --leave-stopped is for --stop");
+    if (request.stop && !request.gcore.empty())
+      return usage_error("trace: --stop and --gcore exclude each other", "a process goes on once its core is written");
     auto counts = TraceCounts::asked_for(args);
     if (counts && !counts->needs_stack()) request.stack_bytes = 0;
     if (request.probes.empty())
@@ -208,6 +218,7 @@ std::unique_ptr<const Command> make_trace() {
                    {"trace --hist size 'libc.so.6:malloc(size_t size)' -- ./program",
                     "how much is asked for at a time"},
                    {"trace --count stack 'libc.so.6:write' -p 4711", "input for a flame graph, ended by Control-C"},
+                   {"trace -p 4711 --gcore /tmp/app --rate 10 'libc.so.6:abort'", "a core from before the abort"},
                    {"trace --list 'libtinfo.so.6:*term'", "which functions can be traced"}},
       .needs_core = false,
       .program = "PROGRAM",
@@ -218,7 +229,7 @@ std::unique_ptr<const Command> make_trace() {
        .kind = Kind::kNumber,
        .value_name = "PID",
        .excludes = "whom",
-       .help = "trace this process"},
+       .help = "trace this process and those that it makes from now on, until it ends"},
       {.short_name = 'a',
        .long_name = "all",
        .excludes = "whom",
@@ -234,6 +245,19 @@ std::unique_ptr<const Command> make_trace() {
        .value_name = "N",
        .default_value = "0",
        .help = "end after N events, 0 for never"},
+      {.long_name = "rate",
+       .kind = Kind::kNumber,
+       .value_name = "N",
+       .default_value = "0",
+       .help = "record at most N events of each probe in a second, 0 for all; what is left out is counted"},
+      {.long_name = "no-children", .help = "not the processes that the traced one makes"},
+      {.long_name = "stop",
+       .help = "stop a process when it hits a probe (SIGSTOP), for a debugger; it goes on when tracing ends"},
+      {.long_name = "leave-stopped", .help = "with --stop: it does not go on; kill -CONT PID makes it"},
+      {.long_name = "gcore",
+       .kind = Kind::kFile,
+       .value_name = "FILE",
+       .help = "write a core of each process at its first hit to FILE.PID, by gdb's gcore; it goes on then"},
       {.long_name = "stack-size",
        .kind = Kind::kNumber,
        .value_name = "BYTES",

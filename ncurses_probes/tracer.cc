@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -24,6 +25,7 @@
 #include "ncurses_probes/child.h"
 #include "ncurses_probes/events/event_file.h"
 #include "ncurses_probes/spec/probe_sets.h"
+#include "ncurses_probes/stop_guard.h"
 
 namespace inquest::probes {
 namespace {
@@ -73,6 +75,7 @@ class LiveTracer : public ProbeEventSource {
     quit_ = true;
     if (reader_.joinable()) reader_.join();
     if (program_) program_->detach();
+    release_stopped();
     if (process_ >= 0) close(process_);
   }
 
@@ -85,9 +88,17 @@ class LiveTracer : public ProbeEventSource {
         BpfProgram::load({.probes = probes_,
                           .stack_bytes = static_cast<uint32_t>(std::min<uint64_t>(request_.stack_bytes, UINT32_MAX)),
                           .only_tracked = tracked,
-                          .follow_children = !request_.command.empty()});
+                          .follow_children = request_.follow_children,
+                          .rate = request_.rate,
+                          .stops = request_.stop || !request_.gcore.empty(),
+                          .stops_once = !request_.gcore.empty()});
     if (!program) return std::move(program).error();
     program_ = std::move(*program);
+    if (request_.stop || !request_.gcore.empty()) {
+      auto guard = StopGuard::start(program_->stopped_map());
+      if (!guard) return std::move(guard).error();
+      guard_ = std::move(*guard);
+    }
     auto side_band = SideBand::open();
     if (!side_band) return std::move(side_band).error();
     side_band_ = std::move(*side_band);
@@ -124,10 +135,17 @@ class LiveTracer : public ProbeEventSource {
     if (!program_->sees_signals()) {
       notes.push_back("this kernel has no BTF tracepoints: the signal that ends a process is not recorded");
     }
+    notes.insert(notes.end(), failed_.begin(), failed_.end());
     return notes;
   }
 
-  std::vector<std::string> remarks() const override { return left_out_; }
+  std::vector<std::string> remarks() const override {
+    std::vector<std::string> remarks = left_out_;
+    remarks.insert(remarks.end(), cores_.begin(), cores_.end());
+    if (uint64_t limited = program_->limited(); limited > 0)
+      remarks.push_back(fmt::format("{} hits beyond {} of a probe in a second are left out", limited, request_.rate));
+    return remarks;
+  }
 
  private:
   std::optional<Error> parse() {
@@ -191,7 +209,9 @@ class LiveTracer : public ProbeEventSource {
       maps_.follow(static_cast<uint64_t>(child_->pid()));
       if (auto problem = program_->track(static_cast<uint64_t>(child_->pid()))) return problem;
     }
-    if (auto problem = program_->attach(places_, request_.pid.value_or(0))) return problem;
+    // The kernel's own filter by process leaves out children.
+    uint64_t only = request_.follow_children ? 0 : request_.pid.value_or(0);
+    if (auto problem = program_->attach(places_, only)) return problem;
     program_->start();
     if (child_) {
       if (auto problem = child_->run()) return problem;
@@ -243,6 +263,7 @@ class LiveTracer : public ProbeEventSource {
     event.process = maps_.snapshot(event.pid);
     unknown_ += event.process == nullptr;
     ++recorded_;
+    if (!request_.gcore.empty() && !is_end) write_core_of(event.pid);
     if (writer_) {
       writer_->write(event);  // nobody wants to see it now
       return;
@@ -250,11 +271,28 @@ class LiveTracer : public ProbeEventSource {
     queue_.push(std::move(event));
   }
 
+  /// The process was stopped at its first hit.
+  void write_core_of(uint64_t pid) {
+    if (!cored_.insert(pid).second) return;
+    auto core = write_core(pid, request_.gcore);
+    if (core)
+      cores_.push_back(fmt::format("the core of process {} at its first hit is {}", pid, *core));
+    else
+      failed_.push_back(core.error().line());
+    guard_->release(pid);
+  }
+
+  void release_stopped() {
+    if (guard_ && request_.leave_stopped) guard_->leave_stopped();
+    guard_.reset();
+  }
+
   std::optional<Error> finish() {
     if (std::exchange(finished_, true)) return std::nullopt;
     reader_.join();
     program_->detach();
-    if (child_ && stop_signal == 0) child_->wait();
+    release_stopped();
+    if (child_ && stop_signal == 0 && !request_.leave_stopped) child_->wait();
     return writer_ ? writer_->finish(statistics(), notes()) : std::nullopt;
   }
 
@@ -263,7 +301,10 @@ class LiveTracer : public ProbeEventSource {
   std::vector<ProbeSpec> probes_;
   std::vector<Place> places_;
   std::vector<std::string> left_out_;
+  std::vector<std::string> cores_, failed_;
+  std::set<uint64_t> cored_;
   std::unique_ptr<BpfProgram> program_;
+  std::unique_ptr<StopGuard> guard_;
   std::unique_ptr<SideBand> side_band_;
   ProcessMaps maps_;
   std::unique_ptr<Child> child_;

@@ -7,6 +7,7 @@
 
 #include "postmortem/model/probe_event.h"
 #include "postmortem/model/result.h"
+#include "postmortem/model/trace_request.h"
 
 namespace inquest::probes {
 

@@ -170,6 +170,9 @@ class LoadedProgram : public BpfProgram {
     constants->only_tracked = options.only_tracked;
     constants->follow_children = options.follow_children;
     constants->own_tgid = static_cast<uint32_t>(getpid());
+    constants->rate = options.rate;
+    constants->stops = options.stops;
+    constants->stops_once = options.stops_once;
     constants->only_one = options.probes.size() == 1;
     constants->may_sleep = follows_pointers(*constants, options.probes.size());
     if (!constants->may_sleep) {
@@ -243,6 +246,8 @@ class LoadedProgram : public BpfProgram {
 
   uint64_t hits() const override { return sum(skeleton_->bss->hits); }
   uint64_t dropped() const override { return sum(skeleton_->bss->dropped); }
+  uint64_t limited() const override { return sum(skeleton_->bss->limited); }
+  int stopped_map() const override { return bpf_map__fd(skeleton_->maps.stopped); }
   bool sees_signals() const override { return with_signals_; }
 
  private:

@@ -21,6 +21,9 @@ struct ProgramOptions {
   uint32_t stack_bytes = INQUEST_STACK_LARGE;  ///< of each hit at most
   bool only_tracked = true;                    ///< processes given to `track` and their children; else all
   bool follow_children = true;
+  uint64_t rate = 0;        ///< events of each probe in a second at most; 0: any number
+  bool stops = false;       ///< a process that hits a probe is stopped
+  bool stops_once = false;  ///< at its first hit only
 };
 
 class BpfProgram {
@@ -47,6 +50,10 @@ class BpfProgram {
   /// Hits that the predicate let through, and those of them that found no room.
   virtual uint64_t hits() const = 0;
   virtual uint64_t dropped() const = 0;
+  /// Hits beyond the rate.
+  virtual uint64_t limited() const = 0;
+  /// File descriptor of the map of processes (u32) that were stopped; it lives as long as this object.
+  virtual int stopped_map() const = 0;
   /// Whether fatal signals are seen too.
   virtual bool sees_signals() const = 0;
 };

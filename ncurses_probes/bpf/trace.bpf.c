@@ -24,6 +24,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define MAX_THREAD_STACK (1UL << 28)
 #define RED_ZONE 128         /* System V ABI, 3.2.2: below rsp, in use by leaf functions */
 #define SIGNAL_KILL 9
+#define SIGNAL_STOP 19
 #define ON_OWN_STACK 0x08000000 /* SA_ONSTACK, include/uapi/asm-generic/signal-defs.h */
 #define MAX_UNMAPPED_PAGES 16   /* between sp and the lowest page of a stack that has overflown */
 /* Signals that leave a core: QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS (include/linux/signal.h, SIG_KERNEL_COREDUMP_MASK). */
@@ -35,11 +36,30 @@ const volatile bool follow_children = true;
 const volatile __u64 wanted_signals = 0;     /* bit N: signal N, where a handler takes it too */
 const volatile __u32 own_tgid = 0;           /* the tracer, which never traces itself */
 const volatile bool may_sleep = true;        /* loaded as sleepable programs */
+const volatile __u64 rate = 0;               /* events of each probe in a second; 0: any number */
+const volatile bool stops = false;           /* a process that hits a probe is stopped */
+const volatile bool stops_once = false;      /* at its first hit only */
 const volatile bool only_one = false;        /* probe 0 is the only one */
 
 __u64 hits[INQUEST_MAX_PROBES + 1];          /* recorded or dropped; the last one: signals */
 __u64 dropped[INQUEST_MAX_PROBES + 1];
+__u64 limited[INQUEST_MAX_PROBES + 1];       /* left out for the rate */
 volatile bool paused = true;
+
+/* The second that is running, and what a probe has had of it. */
+struct second {
+  __u64 number;
+  __u64 events;
+};
+struct second seconds[INQUEST_MAX_PROBES];
+
+/* Processes that were stopped here: 1; 2: that the tracer has let go on. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __type(key, __u32);
+  __type(value, __u8);
+} stopped SEC(".maps");
 
 #define RING_BYTES (16 << 20)
 struct {
@@ -105,6 +125,23 @@ static __always_inline bool is_wanted_process(void) {
   __u32 tgid = bpf_get_current_pid_tgid() >> 32;
   if (paused || tgid == own_tgid) return false;
   return !only_tracked || bpf_map_lookup_elem(&tracked, &tgid);
+}
+
+static __always_inline bool is_too_often(__u32 probe) {
+  if (rate == 0) return false;
+  struct second *second = &seconds[probe % INQUEST_MAX_PROBES];
+  __u64 now = bpf_ktime_get_boot_ns() / 1000000000, number = second->number;
+  if (number != now && __sync_val_compare_and_swap(&second->number, number, now) == number) second->events = 0;
+  if (__sync_fetch_and_add(&second->events, 1) < rate) return false;
+  __sync_fetch_and_add(&limited[probe], 1);
+  return true;
+}
+
+static __always_inline void stop(struct task_struct *task) {
+  __u32 tgid = task->tgid;
+  __u8 one = 1;
+  if (!stops || (stops_once && bpf_map_lookup_elem(&stopped, &tgid))) return;
+  if (bpf_map_update_elem(&stopped, &tgid, &one, BPF_ANY) == 0) bpf_send_signal(SIGNAL_STOP);
 }
 
 static __always_inline int copy_in(void *to, __u32 size, const void *from) {
@@ -333,6 +370,8 @@ static __always_inline void emit(const struct hit *hit, struct task_struct *task
     record = begin_INQUEST_STACK_LARGE(hit, task);
     if (record) finish(record, registers, extras);
   }
+  /* Nobody would know of a process that is stopped without a record. */
+  if (record) stop(task);
 }
 
 /* Text that a pointer leads to. What is not in memory yet is read again by the way that may sleep, up to the end of its
@@ -380,6 +419,7 @@ static __always_inline int at_entry(struct pt_regs *registers) {
     bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
     return 0;
   }
+  if (is_too_often((__u32)cookie % INQUEST_MAX_PROBES)) return 0;
   struct extras extras = {};
   take_strings(probe, values, &extras);
   struct task_struct *task = bpf_get_current_task_btf();
@@ -403,6 +443,7 @@ static __always_inline int at_return(struct pt_regs *registers) {
   if (call) extras.arguments = values;
   take_strings(probe, values, &extras);
   struct task_struct *task = bpf_get_current_task_btf();
+  if (is_too_often((__u32)cookie % INQUEST_MAX_PROBES)) return 0;
   struct hit hit = hit_of(cookie, INQUEST_RETURN, task, registers->sp);
   emit(&hit, task, registers, &extras);
   return 0;
@@ -479,6 +520,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task) {
   __u32 tgid = task->tgid;
-  if (task->signal->live.counter == 0) bpf_map_delete_elem(&tracked, &tgid);
+  if (task->signal->live.counter != 0) return 0;
+  bpf_map_delete_elem(&tracked, &tgid);
+  bpf_map_delete_elem(&stopped, &tgid);
   return 0;
 }

@@ -101,14 +101,4 @@ struct ProbePlace {
   std::string detail;  ///< what is known about it: "function, 53 bytes", "USDT libstdcxx:throw"
 };
 
-/// What is to be traced.
-struct TraceRequest {
-  std::vector<std::string> probes;   ///< specifications, see ncurses_probes/spec
-  std::optional<uint64_t> pid;       ///< one process and its children; or
-  std::vector<std::string> command;  ///< a program to run with its arguments; neither: all processes
-  uint64_t limit = 0;                ///< events after which tracing ends; 0: none
-  uint64_t stack_bytes = 64 * 1024;  ///< copied of each stack at most
-  std::string output;                ///< event file to be written; empty: none
-};
-
 }  // namespace inquest

@@ -53,6 +53,30 @@ static int children(long count) {
   return 0;
 }
 
+static void *again(void *argument) {
+  while (1) {
+    target(2, "thread", 0, 0);
+    usleep(10000);
+  }
+  return argument;
+}
+
+/* Calls from this process (3), from its second thread (2) and from children that it makes all the time (1). */
+static int family(void) {
+  pthread_t thread;
+  if (pthread_create(&thread, 0, again, 0) != 0) return 1;
+  while (1) {
+    pid_t pid = fork();
+    if (pid == 0) {
+      target(1, "child", 0, 0);
+      _exit(0);
+    }
+    waitpid(pid, 0, 0);
+    target(3, "parent", 0, 0);
+    usleep(10000);
+  }
+}
+
 int main(int argc, char **argv) {
   const char *what = argc > 1 ? argv[1] : "";
   long count = argc > 2 ? atol(argv[2]) : 1;
@@ -70,6 +94,7 @@ int main(int argc, char **argv) {
     if (pthread_create(&thread, 0, thread_main, "in a thread") != 0) return 1;
     return pthread_join(thread, 0);
   }
+  if (!strcmp(what, "family")) return family();
   if (!strcmp(what, "forever")) {
     for (long i = 0;; ++i) {
       target((int)i, "again", 0, 0);
