@@ -190,13 +190,17 @@ std::string description() {
          "  './server:main+0x1f'            an instruction; './server:0x1234' too\n"
          "  'libc.so.6:write(int fd, char *text) if fd == 2 || fd == 1'\n"
          "  'libz.so.1:inflate%return if ret < 0'\n"
+         "  'libstdc++.so.6:libstdcxx:throw'   a static probe (USDT), PROVIDER:NAME\n"
          "  'signal:SEGV,ABRT'              also those that a handler takes; `signal`: those that kill\n\n"
          "FILE:SOURCE.c:42 is a line, and functions that were inlined are traced wherever that was. @ncurses, @malloc, "
          "@cxx, "
          "@node and @signals are ready-made sets: `trace --list` shows what is in them.\n\n"
          "Arguments are those that debug information names, arg0 to arg5, or the names in parentheses, with C types "
          "where their width or sign matters; `*p` "
-         "and `p[16]` compare the 8 bytes that an argument points to. A return probe breaks programs in which a C++ "
+         "and `p[16]` compare the 8 bytes that an argument points to, `p->next->kind` a member that debug information "
+         "tells. A "
+         "static probe has the arguments that its author gave it; its semaphore is counted up while it is traced. A "
+         "return probe breaks programs in which a C++ "
          "exception passes through the function; use it on C only.\n\n"
          "With --json each event is one line: time, boot_ns, probe, kind (call, return, signal), function, pid, tid, "
          "comm, "
@@ -250,7 +254,8 @@ std::unique_ptr<const Command> make_trace() {
        .value_name = "N",
        .default_value = "0",
        .help = "record at most N events of each probe in a second, 0 for all; what is left out is counted"},
-      {.long_name = "no-children", .help = "not the processes that the traced one makes"},
+      {.long_name = "no-children",
+       .help = "with -p: not the processes that it makes; then no other process is slowed by the probes"},
       {.long_name = "stop",
        .help = "stop a process when it hits a probe (SIGSTOP), for a debugger; it goes on when tracing ends"},
       {.long_name = "leave-stopped", .help = "with --stop: it does not go on; kill -CONT PID makes it"},
@@ -265,9 +270,9 @@ std::unique_ptr<const Command> make_trace() {
        .help = "how much of each stack is copied, at most 65536"},
       {.short_name = 'l',
        .long_name = "list",
-       .help =
-           "list the functions of a FILE, or of FILE:PATTERN, that can be traced; without one, the ready-made sets of "
-           "probes"},
+       .help = "list the functions and static probes of a FILE, or of FILE:PATTERN, that can be traced; without one, "
+               "the ready-made sets of "
+               "probes"},
   };
   for (OptionSpec& option : TraceCounts::options()) spec.options.push_back(std::move(option));
   return std::make_unique<Trace>(std::move(spec));

@@ -17,12 +17,17 @@ Result<std::vector<ProbePlace>> list_probes(const std::string& file, const std::
     }
     return found;
   }
+  auto statics = static_probes(file, pattern.empty() ? "*" : pattern);
+  if (!statics) return std::move(statics).error();
+  found = std::move(*statics);
   ProbeSpec spec;
   spec.file = file;
   // Arguments would take the time of reading all debug information.
   spec.parameters.push_back({.name = "unknown", .type = {}});
   spec.function = pattern.empty() ? "*" : pattern;
   auto places = find_places(spec, {});
+  // A stripped program may have static probes only.
+  if (!places && !found.empty()) return found;
   if (!places) return std::move(places).error();
   for (const Place& place : *places)
     found.push_back(

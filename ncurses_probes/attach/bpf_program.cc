@@ -87,6 +87,7 @@ uint8_t operation_code(Comparison::Operation operation) {
 void fill(inquest_probe& to, const ProbeSpec& from, uint32_t stack_bytes) {
   to = {};
   to.is_return = from.is_return;
+  to.is_static = from.kind == ProbeSpec::Kind::kStatic;
   to.stack_limit = from.wants_stack ? std::min<uint32_t>(stack_bytes, INQUEST_STACK_LARGE) : 0;
   for (const Comparison& comparison : from.predicate) {
     if (to.term_count == INQUEST_MAX_TERMS) break;
@@ -100,6 +101,10 @@ void fill(inquest_probe& to, const ProbeSpec& from, uint32_t stack_bytes) {
       if (term.loads < INQUEST_MAX_LOADS) term.offsets[term.loads++] = offset;
     }
     auto parameter = std::ranges::find(from.parameters, comparison.argument, &Parameter::place);
+    if (!comparison.fields.empty()) {
+      term.size = comparison.field_type.size;
+      term.is_signed = comparison.field_type.kind == ParameterType::Kind::kSigned;
+    }
     bool is_typed = comparison.offsets.empty() && parameter != from.parameters.end();
     if (comparison.argument == ProbeSpec::kReturned && comparison.offsets.empty()) {
       // Most functions return an int; a pointer or size compares the same as long as it is not compared with less.
@@ -123,7 +128,7 @@ void fill(inquest_probe& to, const ProbeSpec& from, uint32_t stack_bytes) {
 template <class Constants>
 bool follows_pointers(const Constants& constants, size_t count) {
   return std::any_of(constants.probes, constants.probes + count, [](const auto& probe) {
-    return probe.string_count > 0 ||
+    return probe.string_count > 0 || probe.is_static != 0 ||
            std::any_of(probe.terms, probe.terms + probe.term_count, [](const auto& term) { return term.loads > 0; });
   });
 }
@@ -173,6 +178,7 @@ class LoadedProgram : public BpfProgram {
     constants->rate = options.rate;
     constants->stops = options.stops;
     constants->stops_once = options.stops_once;
+    constants->has_static = std::ranges::count(options.probes, ProbeSpec::Kind::kStatic, &ProbeSpec::kind) > 0;
     constants->only_one = options.probes.size() == 1;
     constants->may_sleep = follows_pointers(*constants, options.probes.size());
     if (!constants->may_sleep) {
@@ -196,11 +202,12 @@ class LoadedProgram : public BpfProgram {
 
   std::optional<Error> attach(std::span<const Place> places, uint64_t pid) override {
     // A place that is traced at its return is traced at its entry too, for the arguments.
-    std::map<std::pair<std::string, bool>, std::vector<std::pair<uint64_t, uint64_t>>> groups;
+    std::map<std::pair<std::string, bool>, Spots> groups;
     for (size_t i = 0; i < places.size(); ++i) {
-      uint64_t cookie = places[i].probe | i << 32;
-      groups[{places[i].file, false}].emplace_back(places[i].offset, cookie);
-      if (places[i].is_return) groups[{places[i].file, true}].emplace_back(places[i].offset, cookie);
+      Spot spot{places[i].offset, places[i].probe | i << 32, places[i].semaphore};
+      groups[{places[i].file, false}].push_back(spot);
+      if (places[i].is_return) groups[{places[i].file, true}].push_back(spot);
+      if (auto problem = tell_operands(static_cast<uint32_t>(i), places[i])) return problem;
     }
     if (!with_multi_ && places.size() > kMaxSingle) {
       return unusable(fmt::format("{} places are too many for this kernel", places.size()),
@@ -251,7 +258,21 @@ class LoadedProgram : public BpfProgram {
   bool sees_signals() const override { return with_signals_; }
 
  private:
-  using Spots = std::vector<std::pair<uint64_t, uint64_t>>;  // offset in the file, cookie
+  struct Spot {
+    uint64_t offset;  // in the file
+    uint64_t cookie;
+    uint64_t semaphore;  // in the file; 0: none
+  };
+  using Spots = std::vector<Spot>;
+
+  std::optional<Error> tell_operands(uint32_t place, const Place& of) {
+    if (of.operands.empty()) return std::nullopt;
+    inquest_operands list = {};
+    std::copy_n(of.operands.begin(), std::min<size_t>(of.operands.size(), INQUEST_MAX_OPERANDS), list.operands);
+    if (bpf_map__update_elem(skeleton_->maps.operands, &place, sizeof place, &list, sizeof list, BPF_ANY) == 0)
+      return std::nullopt;
+    return missing_right(errno, "cannot tell the arguments of a static probe");
+  }
 
   static int take_record(void* self, void* data, size_t size) {
     auto* program = static_cast<LoadedProgram*>(self);
@@ -270,8 +291,12 @@ class LoadedProgram : public BpfProgram {
   }
 
   std::optional<Error> attach_many(const std::string& file, bool is_return, const Spots& spots, uint64_t pid) {
-    std::vector<uint64_t> offsets, cookies;
-    for (const auto& [offset, cookie] : spots) offsets.push_back(offset), cookies.push_back(cookie);
+    std::vector<uint64_t> offsets, cookies, semaphores;
+    bool has_semaphores = false;
+    for (const Spot& spot : spots) {
+      offsets.push_back(spot.offset), cookies.push_back(spot.cookie), semaphores.push_back(spot.semaphore);
+      has_semaphores |= spot.semaphore != 0;
+    }
     auto& programs = skeleton_->progs;
     MultiLink link = {};
     link.prog_fd =
@@ -280,6 +305,7 @@ class LoadedProgram : public BpfProgram {
     link.path = reinterpret_cast<uint64_t>(file.c_str());
     link.offsets = reinterpret_cast<uint64_t>(offsets.data());
     link.cookies = reinterpret_cast<uint64_t>(cookies.data());
+    if (has_semaphores) link.ref_ctr_offsets = reinterpret_cast<uint64_t>(semaphores.data());
     link.count = static_cast<uint32_t>(spots.size());
     link.multi_flags = is_return ? kUprobeMultiReturn : 0;
     link.pid = filters_whole_processes() ? static_cast<uint32_t>(pid) : 0;
@@ -291,8 +317,8 @@ class LoadedProgram : public BpfProgram {
 
   std::optional<Error> attach_each(const std::string& file, bool is_return, const Spots& spots, uint64_t pid) {
     auto& programs = skeleton_->progs;
-    for (const auto& [offset, cookie] : spots) {
-      LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = is_return);
+    for (const auto& [offset, cookie, semaphore] : spots) {
+      LIBBPF_OPTS(bpf_uprobe_opts, options, .ref_ctr_offset = semaphore, .bpf_cookie = cookie, .retprobe = is_return);
       bpf_link* link =
           bpf_program__attach_uprobe_opts(is_return ? programs.on_return : programs.on_entry,
                                           pid == 0 ? -1 : static_cast<pid_t>(pid), file.c_str(), offset, &options);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ncurses_probes/bpf/record.h"
 #include "ncurses_probes/spec/probe_spec.h"
 
 namespace inquest::probes {
@@ -16,7 +17,9 @@ struct Place {
   std::string function;                    ///< as `bt` shows it
   std::vector<Parameter> parameters = {};  ///< that debug information tells; empty where the specification has them
   bool is_return = false;
-  size_t probe = 0;  ///< number of the specification
+  std::vector<inquest_operand> operands = {};  ///< of a static probe
+  uint64_t semaphore = 0;                      ///< its offset in the file; 0: none
+  size_t probe = 0;                            ///< number of the specification
 };
 
 }  // namespace inquest::probes

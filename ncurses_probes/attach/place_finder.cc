@@ -14,6 +14,8 @@
 #include <sstream>
 #include <utility>
 
+#include "ncurses_probes/attach/struct_fields.h"
+#include "ncurses_probes/attach/usdt_notes.h"
 #include "postmortem/dwarf/code_places.h"
 #include "postmortem/dwarf/debug_files.h"
 #include "postmortem/dwarf/dwarf_debug_info.h"
@@ -156,6 +158,14 @@ class CodeFile {
   }
 
   dwarf::DwarfDebugInfo& debug_info() const { return *debug_info_; }
+  const elf::ElfImage& image() const { return *image_; }
+
+  /// Whether there is the nop of a static probe.
+  bool has_nop(uint64_t offset) const {
+    Bytes code = elf::slice(image_->bytes(), offset, 3);
+    constexpr std::byte kNop{0x90}, kEscape{0x0f}, kLongNop{0x1f};
+    return code.size() == 3 && (code[0] == kNop || (code[0] == kEscape && code[1] == kLongNop));
+  }
 
   std::optional<Symbol> symbol_at(uint64_t address) const {
     return symbols_ ? symbols_->covering(address) : std::nullopt;
@@ -316,6 +326,21 @@ Result<std::vector<Place>> line_places(const CodeFile& file, const ProbeSpec& sp
                   lines.next_line != 0 ? fmt::format("the next line with code is {}", lines.next_line) : "");
 }
 
+std::optional<Error> find_fields(const CodeFile& file, ProbeSpec& spec,
+                                 const std::vector<std::pair<uint64_t, std::string>>& functions) {
+  for (Comparison& comparison : spec.predicate) {
+    if (comparison.fields.empty()) continue;
+    if (functions.size() != 1)
+      return usage_error(fmt::format("probe '{}': {} functions have that name", spec.text, functions.size()),
+                         "members are known of arguments of one function only");
+    auto field = find_field(file.debug_info().function_at(functions[0].first), comparison);
+    if (!field) return usage_error(fmt::format("probe '{}': {}", spec.text, field.error().what), field.error().hint);
+    comparison.offsets = field->offsets;
+    comparison.field_type = field->type;
+  }
+  return std::nullopt;
+}
+
 Result<std::vector<Place>> function_places(const CodeFile& file, ProbeSpec& spec) {
   auto functions = functions_of(file, spec);
   auto inlined = inlined_places(file, spec);
@@ -346,7 +371,53 @@ Result<std::vector<Place>> function_places(const CodeFile& file, ProbeSpec& spec
   places.insert(places.end(), inlined->begin(), inlined->end());
   auto problem = complete(spec, places.size() == 1 ? std::move(places[0].parameters) : std::vector<Parameter>{});
   if (problem) return *std::move(problem);
+  if (auto unknown = find_fields(file, spec, functions)) return *std::move(unknown);
   return places;
+}
+
+Result<std::vector<Place>> static_places(const CodeFile& file, const ProbeSpec& spec) {
+  std::vector<Place> places;
+  std::string known;
+  size_t others = 0;
+  for (const UsdtProbe& probe : usdt_probes(file.image())) {
+    if (!matches(spec.source, probe.provider) || !matches(spec.function, probe.name)) {
+      if (++others <= 3) known += fmt::format("{}{}:{}", others > 1 ? ", " : "", probe.provider, probe.name);
+      continue;
+    }
+    auto offset = file.code_offset(probe.location);
+    // The note may be damaged: a breakpoint inside an instruction changes what the program does.
+    if (!offset || !file.has_nop(*offset)) continue;
+    Place place{.file = file.path(), .offset = *offset, .address = probe.location, .function = probe.name};
+    place.operands = parse_operands(probe.arguments);
+    if (probe.semaphore != 0) place.semaphore = file.image().headers().offset_of(probe.semaphore).value_or(0);
+    places.push_back(std::move(place));
+  }
+  if (places.size() > INQUEST_MAX_STATIC) return unusable(fmt::format("{} static probes are too many", places.size()));
+  if (!places.empty()) return places;
+  return unusable(fmt::format("there is no static probe {}:{} in {}", spec.source, spec.function, file.path()),
+                  known.empty() ? "it has none" : "there is: " + known);
+}
+
+/// Arguments without names in the specification: by number, as wide as the note says.
+void describe(Place& place) {
+  using Kind = ParameterType::Kind;
+  for (size_t i = 0; i < place.operands.size(); ++i) {
+    const inquest_operand& operand = place.operands[i];
+    ParameterType type{operand.is_signed != 0 ? Kind::kSigned
+                       : operand.size == 8    ? Kind::kUnknown
+                                              : Kind::kUnsigned,
+                       operand.size,
+                       {}};
+    place.parameters.push_back({fmt::format("arg{}", i), std::move(type), static_cast<uint8_t>(i)});
+  }
+}
+
+bool have_same_arguments(const std::vector<Place>& places) {
+  auto is_alike = [](const inquest_operand& a, const inquest_operand& b) {
+    return a.size == b.size && a.is_signed == b.is_signed;
+  };
+  return std::ranges::all_of(
+      places, [&](const Place& place) { return std::ranges::equal(place.operands, places[0].operands, is_alike); });
 }
 
 Result<std::vector<Place>> address_places(const CodeFile& file, const ProbeSpec& spec) {
@@ -403,6 +474,23 @@ Result<std::string> find_file(const std::string& name, const SearchContext& cont
                               : "give its path");
 }
 
+Result<std::vector<ProbePlace>> static_probes(const std::string& name, const std::string& pattern) {
+  auto path = find_file(name, {});
+  if (!path) return std::move(path).error();
+  auto file = CodeFile::open(*path);
+  if (!file) return std::move(file).error();
+  std::vector<ProbePlace> found;
+  for (const UsdtProbe& probe : usdt_probes(file->image())) {
+    std::string label = probe.provider + ":" + probe.name;
+    if (!matches(pattern, label) && !matches(pattern, probe.name)) continue;
+    std::string detail =
+        fmt::format("static probe at {:#x}{}{}{}", probe.location, probe.arguments.empty() ? "" : ", arguments ",
+                    probe.arguments, probe.semaphore != 0 ? ", with a semaphore" : "");
+    found.push_back({.probe = fmt::format("{}:{}", name, label), .detail = std::move(detail)});
+  }
+  return found;
+}
+
 Result<std::vector<Place>> find_places(ProbeSpec& spec, const SearchContext& context) {
   auto path = find_file(spec.file, context);
   if (!path) return std::move(path).error();
@@ -413,6 +501,14 @@ Result<std::vector<Place>> find_places(ProbeSpec& spec, const SearchContext& con
       case ProbeSpec::Kind::kFunction: return function_places(*file, spec);
       case ProbeSpec::Kind::kAddress: return address_places(*file, spec);
       case ProbeSpec::Kind::kLine: return line_places(*file, spec);
+      case ProbeSpec::Kind::kStatic: {
+        auto found = static_places(*file, spec);
+        if (!found || !spec.parameters.empty()) return found;
+        std::ranges::for_each(*found, describe);
+        // A predicate needs to know the width and the sign.
+        if (have_same_arguments(*found)) spec.parameters = found->front().parameters;
+        return found;
+      }
       case ProbeSpec::Kind::kSignal: break;
     }
     return unusable("a signal has no place");

@@ -13,6 +13,7 @@
 
 #include "ncurses_probes/attach/place.h"
 #include "ncurses_probes/spec/probe_spec.h"
+#include "postmortem/model/probe_event.h"
 #include "postmortem/model/result.h"
 
 namespace inquest::probes {
@@ -33,6 +34,9 @@ inline constexpr size_t kMaxPlaces = 20'000;
 /// All places that `spec`, which is no signal, means. At least one, else an error. What debug information says of the
 /// arguments is added to `spec` where it means one function, else to each place.
 Result<std::vector<Place>> find_places(ProbeSpec& spec, const SearchContext& context);
+
+/// The static probes of a file whose "PROVIDER:NAME" matches, each once, with what is known of their arguments.
+Result<std::vector<ProbePlace>> static_probes(const std::string& file, const std::string& pattern);
 
 /// The program that `command` means in PATH, as execvp finds it; empty when there is none.
 std::string find_program(const std::string& command);

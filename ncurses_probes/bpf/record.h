@@ -6,12 +6,14 @@
 #include <linux/types.h>
 #endif
 
-#define INQUEST_MAX_PROBES 64 /* specifications; each may have any number of places */
-#define INQUEST_MAX_TERMS 6   /* comparisons of one predicate */
-#define INQUEST_MAX_LOADS 2   /* pointers followed from an argument in a comparison */
-#define INQUEST_MAX_STRINGS 2 /* arguments followed as text */
-#define INQUEST_STRING 128    /* bytes of each, the NUL included */
-#define INQUEST_MAX_RETURNS 8 /* repaired return slots, see return_slot */
+#define INQUEST_MAX_PROBES 64   /* specifications; each may have any number of places */
+#define INQUEST_MAX_TERMS 6     /* comparisons of one predicate */
+#define INQUEST_MAX_LOADS 2     /* pointers followed from an argument in a comparison */
+#define INQUEST_MAX_STRINGS 2   /* arguments followed as text */
+#define INQUEST_STRING 128      /* bytes of each, the NUL included */
+#define INQUEST_MAX_RETURNS 8   /* repaired return slots, see return_slot */
+#define INQUEST_MAX_OPERANDS 6  /* arguments of a static probe */
+#define INQUEST_MAX_STATIC 4096 /* places of static probes */
 #define INQUEST_STACK_SMALL 4096
 #define INQUEST_STACK_MIDDLE 16384
 #define INQUEST_STACK_LARGE 65536
@@ -39,6 +41,21 @@ struct inquest_term {
   __u8 begins_group; /* terms of a group must all hold; one group must hold */
 };
 
+/* Where an argument of a static probe is. */
+enum inquest_operand_kind { INQUEST_CONSTANT = 1, INQUEST_REGISTER = 2, INQUEST_MEMORY = 3 };
+struct inquest_operand {
+  __s64 value; /* the constant, or the displacement */
+  __u8 kind;   /* enum inquest_operand_kind; 0: there is none */
+  __u8 base;   /* enum inquest_register */
+  __u8 index;
+  __u8 scale; /* 0: no index */
+  __u8 size;  /* bytes: 1, 2, 4 or 8 */
+  __u8 is_signed;
+};
+struct inquest_operands {
+  struct inquest_operand operands[INQUEST_MAX_OPERANDS];
+};
+
 struct inquest_probe {
   struct inquest_term terms[INQUEST_MAX_TERMS];
   __u32 term_count;
@@ -46,6 +63,7 @@ struct inquest_probe {
   __u32 string_count;
   __u8 strings[INQUEST_MAX_STRINGS]; /* numbers of arguments */
   __u8 is_return;
+  __u8 is_static;
 };
 
 enum inquest_kind { INQUEST_HIT = 1, INQUEST_RETURN = 2, INQUEST_SIGNAL = 3 };

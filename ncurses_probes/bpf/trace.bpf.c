@@ -30,6 +30,9 @@ char LICENSE[] SEC("license") = "GPL";
 /* Signals that leave a core: QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS (include/linux/signal.h, SIG_KERNEL_COREDUMP_MASK). */
 #define CORE_SIGNALS 0x830009f8ULL
 
+/* Signals that by themselves do not kill: CHLD CONT STOP TSTP TTIN TTOU URG WINCH (SIG_KERNEL_IGNORE_MASK, SIG_KERNEL_STOP_MASK). */
+#define HARMLESS_SIGNALS 0x10fe0000ULL
+
 const volatile struct inquest_probe probes[INQUEST_MAX_PROBES];
 const volatile bool only_tracked = true;     /* processes in `tracked`, not all */
 const volatile bool follow_children = true;
@@ -39,6 +42,7 @@ const volatile bool may_sleep = true;        /* loaded as sleepable programs */
 const volatile __u64 rate = 0;               /* events of each probe in a second; 0: any number */
 const volatile bool stops = false;           /* a process that hits a probe is stopped */
 const volatile bool stops_once = false;      /* at its first hit only */
+const volatile bool has_static = false;      /* static probes */
 const volatile bool only_one = false;        /* probe 0 is the only one */
 
 __u64 hits[INQUEST_MAX_PROBES + 1];          /* recorded or dropped; the last one: signals */
@@ -46,12 +50,9 @@ __u64 dropped[INQUEST_MAX_PROBES + 1];
 __u64 limited[INQUEST_MAX_PROBES + 1];       /* left out for the rate */
 volatile bool paused = true;
 
-/* The second that is running, and what a probe has had of it. */
-struct second {
-  __u64 number;
-  __u64 events;
-};
-struct second seconds[INQUEST_MAX_PROBES];
+/* The second that is running, and how many events each probe has had in it. */
+__u64 seconds[INQUEST_MAX_PROBES];
+__u64 events_of_second[INQUEST_MAX_PROBES];
 
 /* Processes that were stopped here: 1; 2: that the tracer has let go on. */
 struct {
@@ -101,6 +102,14 @@ struct {
   __type(value, struct call);
 } calls SEC(".maps");
 
+/* Arguments of static probes, by place: one probe may be at several, with arguments in different registers. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, INQUEST_MAX_STATIC);
+  __type(key, __u32);
+  __type(value, struct inquest_operands);
+} operands SEC(".maps");
+
 /* Where the stack ended that a handler with a stack of its own (sigaltstack(2)) has interrupted, by thread. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -129,10 +138,10 @@ static __always_inline bool is_wanted_process(void) {
 
 static __always_inline bool is_too_often(__u32 probe) {
   if (rate == 0) return false;
-  struct second *second = &seconds[probe % INQUEST_MAX_PROBES];
-  __u64 now = bpf_ktime_get_boot_ns() / 1000000000, number = second->number;
-  if (number != now && __sync_val_compare_and_swap(&second->number, number, now) == number) second->events = 0;
-  if (__sync_fetch_and_add(&second->events, 1) < rate) return false;
+  probe %= INQUEST_MAX_PROBES;
+  __u64 now = bpf_ktime_get_boot_ns() / 1000000000, second = seconds[probe];
+  if (second != now && __sync_val_compare_and_swap(&seconds[probe], second, now) == second) events_of_second[probe] = 0;
+  if (__sync_fetch_and_add(&events_of_second[probe], 1) < rate) return false;
   __sync_fetch_and_add(&limited[probe], 1);
   return true;
 }
@@ -403,12 +412,42 @@ static __always_inline struct hit hit_of(__u64 cookie, __u32 kind, struct task_s
   return hit;
 }
 
+static __always_inline __u64 register_of(struct pt_regs *registers, __u8 number) {
+  __u64 value = 0;
+  if (number >= INQUEST_REGISTERS) return 0;
+  bpf_probe_read_kernel(&value, sizeof value, (void *)registers + number * sizeof value);
+  return value;
+}
+
+static __always_inline __u64 operand_value(struct pt_regs *registers, const struct inquest_operand *operand) {
+  __u64 value = operand->value;
+  if (operand->kind == INQUEST_REGISTER) value = register_of(registers, operand->base);
+  if (operand->kind == INQUEST_MEMORY) {
+    __u64 at = value + register_of(registers, operand->base);
+    if (operand->scale) at += register_of(registers, operand->index) * operand->scale;
+    if (copy_in(&value, sizeof value, (const void *)at) && copy_in(&value, 1, (const void *)at)) value = 0;
+  }
+  __u32 shift = 64 - 8 * (operand->size & 15);
+  if (shift >= 64) return value;
+  return operand->is_signed ? (__u64)((__s64)(value << shift) >> shift) : value << shift >> shift;
+}
+
+static __always_inline void take_operands(struct pt_regs *registers, __u32 place, __u64 *values) {
+  struct inquest_operands *list = bpf_map_lookup_elem(&operands, &place);
+  if (!list) return;
+  for (int i = 0; i < INQUEST_MAX_OPERANDS; ++i) {
+    if (list->operands[i].kind) values[i] = operand_value(registers, &list->operands[i]);
+  }
+}
+
 /* At the first instruction of a function that is also traced at its return, the return address lies at sp. */
 static __always_inline int at_entry(struct pt_regs *registers) {
   if (paused) return 0;
   __u64 cookie = only_one ? 0 : bpf_get_attach_cookie(registers);
   const volatile struct inquest_probe *probe = &probes[(__u32)cookie % INQUEST_MAX_PROBES];
   __u64 values[8] = {registers->di, registers->si, registers->dx, registers->cx, registers->r8, registers->r9};
+  bool is_static = has_static && probe->is_static;
+  if (is_static) take_operands(registers, bpf_get_attach_cookie(registers) >> 32, values);
   if (!probe->is_return && !holds(probe, values)) return 0;
   if (!is_wanted_process()) return 0;
   if (only_one) cookie = bpf_get_attach_cookie(registers);
@@ -421,6 +460,7 @@ static __always_inline int at_entry(struct pt_regs *registers) {
   }
   if (is_too_often((__u32)cookie % INQUEST_MAX_PROBES)) return 0;
   struct extras extras = {};
+  if (is_static) extras.arguments = values;
   take_strings(probe, values, &extras);
   struct task_struct *task = bpf_get_current_task_btf();
   struct hit hit = hit_of(cookie, INQUEST_HIT, task, registers->sp);
@@ -473,7 +513,7 @@ static __always_inline __u64 readable_from(__u64 sp) {
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigaction *action) {
   if (signal < 1 || signal > 64 || !is_wanted_process()) return 0;
-  bool is_fatal = action->sa.sa_handler == 0;
+  bool is_fatal = action->sa.sa_handler == 0 && !(HARMLESS_SIGNALS >> (signal & 63) & 1);
   struct task_struct *task = bpf_get_current_task_btf();
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
   unsigned long sp = 0;

@@ -38,11 +38,13 @@ std::vector<ProbeArgument> arguments_of(const inquest_record& record, const Prob
                                         const std::vector<Parameter>& parameters) {
   static constexpr inquest_register kOrder[] = {INQUEST_DI, INQUEST_SI, INQUEST_DX, INQUEST_CX, INQUEST_R8, INQUEST_R9};
   std::vector<ProbeArgument> arguments;
-  if (!spec.wants_arguments || (spec.is_return && record.has_arguments == 0)) return arguments;
+  // Not those of the registers as they are.
+  bool is_kept = spec.is_return || spec.kind == ProbeSpec::Kind::kStatic;
+  if (!spec.wants_arguments || (is_kept && record.has_arguments == 0)) return arguments;
   size_t strings = 0;
   for (const Parameter& parameter : parameters) {
     if (parameter.place >= std::size(kOrder)) continue;
-    uint64_t bits = spec.is_return ? record.arguments[parameter.place] : record.registers[kOrder[parameter.place]];
+    uint64_t bits = is_kept ? record.arguments[parameter.place] : record.registers[kOrder[parameter.place]];
     std::optional<std::string> text;
     bool is_followed = &parameters == &spec.parameters && strings < INQUEST_MAX_STRINGS;
     if (parameter.type.kind == ParameterType::Kind::kText && is_followed) {

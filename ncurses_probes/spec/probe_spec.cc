@@ -102,7 +102,9 @@ class Parser {
     if (place.empty()) return fail("it names no function", "FILE:FUNCTION");
     if (is_digit(place[0])) return take_address(place);
     size_t last = place.rfind(':');
-    if (last != std::string_view::npos && place[last - 1] != ':') return take_line(place, last);
+    bool is_pair = last != std::string_view::npos && last > 0 && place[last - 1] != ':';
+    if (is_pair && last + 1 < place.size() && !is_digit(place[last + 1])) return take_static(place, last);
+    if (is_pair) return take_line(place, last);
     size_t plus = place.rfind('+');
     if (plus != std::string_view::npos && plus + 1 < place.size() && is_digit(place[plus + 1])) {
       auto offset = parse_unsigned(place.substr(plus + 1));
@@ -121,6 +123,13 @@ class Parser {
     spec_.kind = ProbeSpec::Kind::kAddress;
     spec_.address = *address;
     return !spec_.is_return || fail("an address has no return");
+  }
+
+  bool take_static(std::string_view place, size_t colon) {
+    spec_.kind = ProbeSpec::Kind::kStatic;
+    spec_.source = place.substr(0, colon);
+    spec_.function = place.substr(colon + 1);
+    return !spec_.is_return || fail("a static probe has no return");
   }
 
   bool take_line(std::string_view place, size_t colon) {
@@ -211,6 +220,7 @@ class Parser {
     rest_.remove_prefix(end);
     if (!find_argument(name, comparison)) return false;
     if (follows) comparison.offsets.push_back(0);
+    if (!take_fields(comparison)) return false;
     while (rest_.starts_with('[')) {
       size_t close = rest_.find(']');
       auto offset = parse_unsigned(trim(rest_.substr(1, close == std::string_view::npos ? 0 : close - 1)));
@@ -222,6 +232,23 @@ class Parser {
       return fail(fmt::format("more than {} pointers are followed", INQUEST_MAX_LOADS));
     }
     return take_operation(comparison) && take_constant(comparison);
+  }
+
+  bool take_fields(Comparison& comparison) {
+    while (rest_.starts_with("->") || rest_.starts_with('.')) {
+      bool through_pointer = rest_.starts_with("->");
+      rest_.remove_prefix(through_pointer ? 2 : 1);
+      size_t end = 0;
+      while (end < rest_.size() && is_name(rest_[end])) ++end;
+      if (end == 0) return fail("a member has no name", "for example termp->type.term_names == NULL");
+      comparison.fields.push_back({through_pointer, std::string(rest_.substr(0, end))});
+      rest_.remove_prefix(end);
+    }
+    if (comparison.fields.empty()) return true;
+    bool is_function = spec_.kind == ProbeSpec::Kind::kFunction && !spec_.is_glob() && spec_.offset == 0;
+    if (!is_function || comparison.argument == ProbeSpec::kReturned)
+      return fail("members are known of arguments of one function only", "p[16] compares the 8 bytes at byte 16");
+    return comparison.offsets.empty() || fail("* does not go with members");
   }
 
   bool find_argument(const std::string& name, Comparison& comparison) {

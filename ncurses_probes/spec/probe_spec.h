@@ -7,6 +7,8 @@
 //   libc.so.6:malloc(size_t size) if size > 1000000000 || size == 0
 //   libc.so.6:write(int fd, char *text) if fd == 2 && text[0] != 0 { args }
 //   libz.so.1:inflate%return if ret < 0     when it returns
+//   libstdc++.so.6:libstdcxx:throw          a static probe (USDT) by provider and name; both may hold * and ?
+//   ./server:handle(s) if s->next->kind == 5    members, as debug information tells them
 //   signal    signal:SEGV,ABRT              a signal that kills, also one that a handler takes when it is named
 //
 // In parentheses stand names for the arguments, with C types where their width, sign or text matters; arg0 to arg5 are
@@ -37,19 +39,27 @@ struct Parameter {
   uint8_t place = 0;  ///< 0 to 5: rdi, rsi, rdx, rcx, r8, r9
 };
 
+/// A member of a structure: "->type" or ".term_names".
+struct FieldStep {
+  bool through_pointer = false;
+  std::string name;
+};
+
 /// `argument OPERATION value`, see inquest_term in bpf/record.h.
 struct Comparison {
   enum class Operation : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kBits };
-  size_t argument = 0;           ///< 0 to 5, kReturned
-  std::string name;              ///< of the argument; with `argument` kByName that is all that is known
-  std::vector<int32_t> offsets;  ///< of each pointer followed
+  size_t argument = 0;            ///< 0 to 5, kReturned
+  std::string name;               ///< of the argument; with `argument` kByName that is all that is known
+  std::vector<int32_t> offsets;   ///< of each pointer followed
+  std::vector<FieldStep> fields;  ///< by name; `offsets` are found with the help of debug information
+  ParameterType field_type;       ///< of the last of them
   Operation operation = Operation::kEqual;
   uint64_t value = 0;
   bool begins_group = false;  ///< behind ||
 };
 
 struct ProbeSpec {
-  enum class Kind : uint8_t { kFunction, kAddress, kLine, kSignal };
+  enum class Kind : uint8_t { kFunction, kAddress, kLine, kStatic, kSignal };
   static constexpr size_t kReturned = 6;
   static constexpr size_t kByName = 7;     ///< a parameter that only debug information can tell
   static constexpr size_t kRegisters = 6;  ///< arguments that come in registers
@@ -61,7 +71,7 @@ struct ProbeSpec {
   std::string function;  ///< may hold * and ?
   uint64_t offset = 0;   ///< from the start of the function
   uint64_t address = 0;  ///< of kAddress: as linked
-  std::string source;    ///< of kLine
+  std::string source;    ///< of kLine; of kStatic the provider
   uint32_t line = 0;
   std::vector<int> signals;  ///< of kSignal; empty: those that kill
   bool is_return = false;

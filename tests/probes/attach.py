@@ -48,6 +48,7 @@ def errors(inquest: pathlib.Path, work: pathlib.Path) -> None:
     program = calls(work)
     stripped = work / "stripped"
     subprocess.run(["strip", "-s", "-o", stripped, program], check=True)
+    subprocess.run(["strip", "-g", "-o", work / "plain", program], check=True)
     dead = subprocess.Popen(["true"])
     dead.wait()
     cases = [
@@ -63,6 +64,12 @@ def errors(inquest: pathlib.Path, work: pathlib.Path) -> None:
         (2, "missing PROBE", ["--", program]),
         (2, "missing what to trace", [f"{program}:target"]),
         (2, "'numbr' is no argument", [f"{program}:target if numbr == 1", "--", program]),
+        (2, "item has no member kindness", [f"{program}:target if item->kindness == 1", "--", program]),
+        (2, "number is no pointer", [f"{program}:target if number->kind == 1", "--", program]),
+        (2, "is a bit field", [f"{program}:target if item->bit == 1", "--", program]),
+        (2, "item->pair is no number", [f"{program}:target if item->pair == 1", "--", program]),
+        (2, "write ->", [f"{program}:target if item.kind == 1", "--", program]),
+        (2, "no debug information", [f"{work / 'plain'}:target(int number, char *text, void *item) if item->kind == 1", "--", program]),
         (2, "names no program", ["target", "--", program]),
         (3, "cannot write", ["-o", work / "no" / "file", f"{program}:target", "--", program]),
     ]
@@ -102,6 +109,13 @@ def arguments(inquest: pathlib.Path, work: pathlib.Path) -> None:
         "item[8] == 0": ["-3", "-2", "-1", "0"],
         "item[8][0] == 5": ["1", "2", "3"],
         "number & 2": ["-2", "-1", "2", "3"],
+        "item->kind == 5": ["-3", "-2", "-1", "0"],
+        "item->next->kind == 5": ["1", "2", "3"],
+        "item->weight < 0": ["1", "2", "3"],
+        "item->next->weight == 12 && number != 2": ["1", "3"],
+        "item->flag > 199": ["-3", "-2", "-1", "0"],
+        "item->pair.second == -1": ["-3", "-2", "-1", "0"],
+        "item->next->pair.first == 1 || number == -3": ["-3", "1", "2", "3"],
     }.items():
         # Two's complement: -2 is ...10, -1 is ...11.
         expect(numbers(f"{target} if {predicate}") == wanted, f"{predicate}: {numbers(f'{target} if {predicate}')}, wanted {wanted}")

@@ -11,6 +11,15 @@ struct item {
   long kind;
   struct item *next;
   const char *name;
+  short weight;
+  union {
+    unsigned char flag;
+    unsigned whole;
+  };
+  struct {
+    int first, second;
+  } pair;
+  unsigned bit : 1;
 };
 
 #define KEPT __attribute__((noinline, noipa))
@@ -37,7 +46,7 @@ static void *thread_main(void *argument) {
 }
 
 static int various(void) {
-  struct item last = {5, 0, "last"}, first = {-3, &last, "first"};
+  struct item last = {5, 0, "last", 12, {200}, {1, -1}, 0}, first = {-3, &last, "first", -7, {9}, {2, 3}, 1};
   for (int i = -3; i <= 3; ++i) target(i, i % 2 ? "odd" : "even", i > 0 ? &first : &last, (unsigned char)(250 + i));
   puts("{\"calls\": 7}");
   return 0;

@@ -42,6 +42,8 @@ class EventFile : public ::testing::Test {
     event.stack_start = Address(0x7000);
     event.stack.assign(64, std::byte{9});
     event.replaced.push_back({Address(0x7008), 42});
+    event.other_start = Address(0x9000);
+    event.other_stack.assign(24, std::byte{3});
     return event;
   }
 
@@ -92,6 +94,8 @@ TEST_F(EventFile, RoundTrip) {
   EXPECT_EQ(back.thread.tid, 8u);
   EXPECT_EQ(back.stack, first.stack);
   EXPECT_EQ(back.replaced[0].address, 42u);
+  EXPECT_EQ(back.other_start, Address(0x9000));
+  EXPECT_EQ(back.other_stack, std::vector(24, std::byte{3}));
   EXPECT_THAT(notes, ElementsAre("a note"));
 }
 

@@ -55,6 +55,12 @@ TEST(ProbeSpec, Places) {
   EXPECT_EQ(line.source, "src/t.c");
   EXPECT_EQ(line.line, 42u);
   EXPECT_FALSE(line.wants_arguments);
+  ProbeSpec mark = parsed("libstdc++.so.6:libstdcxx:throw(void *object) if object != NULL");
+  EXPECT_EQ(mark.kind, Kind::kStatic);
+  EXPECT_EQ(mark.file, "libstdc++.so.6");
+  EXPECT_EQ(mark.source, "libstdcxx");
+  EXPECT_EQ(mark.function, "throw");
+  EXPECT_THAT(refused("a:libstdcxx:throw%return"), HasSubstr("no return"));
   EXPECT_TRUE(parsed("a:f%return if ret < 0").is_return);
   EXPECT_THAT(refused("set_curterm"), HasSubstr("names no program"));
   EXPECT_THAT(refused("a:"), HasSubstr("names no function"));
