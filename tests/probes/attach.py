@@ -118,7 +118,8 @@ def arguments(inquest: pathlib.Path, work: pathlib.Path) -> None:
         "item->next->pair.first == 1 || number == -3": ["-3", "1", "2", "3"],
     }.items():
         # Two's complement: -2 is ...10, -1 is ...11.
-        expect(numbers(f"{target} if {predicate}") == wanted, f"{predicate}: {numbers(f'{target} if {predicate}')}, wanted {wanted}")
+        got = numbers(f"{target} if {predicate}")
+        expect(got == wanted, f"{predicate}: {got}, wanted {wanted}")
     named = traced(inquest, f"{target}(int n) if n == 3 {{ args }}", "--", program, "various")
     expect(len(named) == 1 and "frames" not in named[0] and named[0]["args"] == [{"name": "n", "value": "3", "type": "int"}], f"{named}")
     limited = traced(inquest, "-n", "2", target, "--", program, "various")
