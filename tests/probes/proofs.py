@@ -105,7 +105,7 @@ def million(inquest: pathlib.Path, work: pathlib.Path) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        events, deadline = 0, time.monotonic() + 100
+        events, deadline = 0, time.monotonic() + 250
         for line in tracer.stdout:
             events += '"probe":' in line
             expect(time.monotonic() < deadline, "it takes too long")
