@@ -232,7 +232,7 @@ class LiveTracer : public ProbeEventSource {
         uint64_t seen = taken_;
         program_->poll(ended ? 0 : kPollMilliseconds, [this](const auto& record, auto room) {
           take(record, room);
-          return queue_.has_room();
+          return !quit_ && queue_.has_room();
         });
         if (ended && taken_ == seen) break;
         // Reports of a time of which no event can come any more need not wait for one.

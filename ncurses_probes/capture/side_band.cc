@@ -106,12 +106,14 @@ class PerfSideBand : public SideBand {
   explicit PerfSideBand(std::vector<CpuBuffer> buffers) : buffers_(std::move(buffers)) {}
 
   void apply_until(uint64_t time, ProcessMaps& maps) override {
+    size_t before = waiting_.size();
     for (CpuBuffer& buffer : buffers_)
       buffer.drain([this](const auto& header, const auto& bytes) { keep(header, bytes); });
-    std::ranges::stable_sort(waiting_, {}, &Record::time);
+    // Events come by the thousand while records of later times wait.
+    if (waiting_.size() != before) std::ranges::stable_sort(waiting_, {}, &Record::time);
     auto record = waiting_.begin();
     for (; record != waiting_.end() && record->time <= time; ++record) apply(*record, maps);
-    waiting_.erase(waiting_.begin(), record);
+    if (record != waiting_.begin()) waiting_.erase(waiting_.begin(), record);
   }
   uint64_t lost() const override { return lost_; }
 
