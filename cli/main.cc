@@ -119,6 +119,7 @@ class Program {
     hooks.open_core = [this](const std::string& core) { return open_other(core); };
     session_ = std::make_unique<commands::Session>(std::move(target), std::move(hooks));
     session_->set_progress(terminal_.progress());
+    if (invocations.size() > 1) session_->set_further_commands();
     catch_interrupts();
     int status = commands::kExitDone;
     for (const commands::Invocation& invocation : invocations) {

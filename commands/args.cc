@@ -123,7 +123,10 @@ class ArgsParser {
       given.back() = std::move(joined);
     }
     for (size_t i = given.size(); i < wanted.size(); ++i) {
-      if (wanted[i].required) return mistake(fmt::format("{}: missing {}", spec_.full_name(), wanted[i].name));
+      if (!wanted[i].required) continue;
+      std::string missing = fmt::format("{}: missing {}", spec_.full_name(), wanted[i].name);
+      if (!spec_.llnode_usage.empty()) missing = fmt::format("USAGE: {}: {}", spec_.llnode_usage, missing);
+      return mistake(std::move(missing));
     }
     bool repeats = !wanted.empty() && wanted.back().repeats;
     if (given.size() > wanted.size() && !repeats) {

@@ -49,6 +49,8 @@ struct CommandSpec {
   std::vector<PositionalSpec> positionals = {};
   std::vector<ExampleSpec> examples = {};
   std::vector<std::string> aliases = {};  ///< top-level names from llnode
+  std::string short_name = {};            ///< for the last word of `name`, where its beginning is not clear: "i"
+  std::string llnode_usage = {};          ///< what llnode says where a word is missing, for scripts that look for it
   bool needs_core = true;                 ///< false: it may run without a core (Session::has_target says)
   bool is_program = false;                ///< also installed as a program of this name, with this command's options
   std::string program = {};               ///< "COMMAND": words behind `--` name a program to run (Args::program)

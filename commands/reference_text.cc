@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "commands/text_escape.h"
 
 namespace inquest::commands {
@@ -75,6 +77,39 @@ void write_reference(JsonWriter& json, const Reference& reference) {
   if (!reference.value.is_null()) json.field("value", reference.value);
   json.field_if_known("text", reference.text);
   if (reference.root) json.field("root", true);
+}
+
+OptionSpec search_option(char short_name, const char* name, const char* value_name, const char* help) {
+  return {.short_name = short_name,
+          .long_name = name,
+          .kind = OptionSpec::Kind::kText,
+          .value_name = value_name,
+          .excludes = "what",
+          .help = help};
+}
+
+OptionSpec limit_option(char short_name, const char* default_value, std::string help) {
+  return {.short_name = short_name,
+          .long_name = "limit",
+          .kind = OptionSpec::Kind::kNumber,
+          .value_name = "N",
+          .default_value = default_value,
+          .help = std::move(help)};
+}
+
+OptionSpec skip_option(const char* rows) {
+  return {.long_name = "skip",
+          .kind = OptionSpec::Kind::kNumber,
+          .value_name = "N",
+          .help = fmt::format("pass over the first N {}", rows)};
+}
+
+void add_remarks(v8::References& found, Report& report) {
+  for (std::string& hint : found.hints) report.note(std::move(hint));
+  for (std::string& remark : found.remarks) {
+    report.incomplete = true;
+    report.warn(std::move(remark));
+  }
 }
 
 }  // namespace inquest::commands

@@ -27,6 +27,7 @@ Registry::Registry() {
   commands_.push_back(make_v8_errors());
   commands_.push_back(make_v8_source());
   commands_.push_back(make_v8_functions());
+  commands_.push_back(make_v8_settings());
   commands_.push_back(make_resolve_inlines());
   commands_.push_back(make_resolve_src_lines());
   commands_.push_back(make_bt());
@@ -88,6 +89,8 @@ Result<Registry::Match> Registry::find_in_group(const std::string& group, std::s
   if (auto exact = std::ranges::find(names, words[1]); exact != names.end()) {
     return Match{members[static_cast<size_t>(exact - names.begin())], 2};
   }
+  auto shortened = std::ranges::find(members, words[1], [](const Command* one) { return one->spec().short_name; });
+  if (shortened != members.end() && !words[1].empty()) return Match{*shortened, 2};
   std::vector<const Command*> beginning;
   for (const Command* member : members) {
     if (member->spec().name[1].starts_with(words[1])) beginning.push_back(member);

@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "commands/printed_values.h"
 #include "commands/report.h"
 #include "postmortem/model/debug_info.h"
 #include "postmortem/model/object_file.h"
@@ -42,6 +44,14 @@ struct Paging {
   std::string request;
   uint64_t next = 0;  ///< instances shown so far, 0 after the last page
 };
+
+/// `v8 settings`.
+struct Settings {
+  uint32_t tree_padding = 2;  ///< columns for each level of `v8 findrefs -r`, 1 to 10
+};
+
+/// A number that an expression of a debugger comes to, or a usage error of one line.
+using Evaluator = std::function<Result<uint64_t>(const std::string& expression)>;
 
 /// Whether the file of the main program has been found, without which little can be said.
 bool has_executable(const Target& target);
@@ -92,6 +102,20 @@ class Session {
 
   Paging& paging() { return paging_; }
 
+  /// The values that $N stands for.
+  PrintedValues& printed() { return printed_; }
+  const PrintedValues& printed() const { return printed_; }
+
+  Settings& settings() { return settings_; }
+
+  /// Whether commands can follow that use what this one has printed; else nothing is said about it.
+  bool has_further_commands() const { return has_further_commands_; }
+  void set_further_commands() { has_further_commands_ = true; }
+
+  /// Who evaluates what commands do not understand themselves; empty where no debugger is.
+  const Evaluator& evaluator() const { return evaluator_; }
+  void set_evaluator(Evaluator evaluator) { evaluator_ = std::move(evaluator); }
+
  private:
   std::unique_ptr<const Target> target_;
   SessionHooks hooks_;
@@ -99,6 +123,10 @@ class Session {
   std::unique_ptr<v8::Runtime> runtime_;
   std::optional<Error> runtime_error_;
   Paging paging_;
+  PrintedValues printed_;
+  Settings settings_;
+  bool has_further_commands_ = false;
+  Evaluator evaluator_;
   std::unique_ptr<Unwinder> unwinder_;
   std::unique_ptr<DebugInfoSource> debug_info_;
   uint64_t selected_tid_ = 0;

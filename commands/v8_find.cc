@@ -5,6 +5,7 @@
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/expression.h"
 #include "commands/histogram.h"
 #include "commands/reference_text.h"
 #include "commands/registry.h"
@@ -83,11 +84,10 @@ class Find : public Command {
     if (!found) return std::move(found).error();
     if (turns_pages) session.paging() = {request, found->more > 0 ? query->skip + found->rows.size() : 0};
     Report report;
-    for (std::string& remark : found->remarks) {
-      report.incomplete = true;
-      report.warn(std::move(remark));
-    }
-    for (std::string& hint : found->hints) report.note(std::move(hint));
+    add_remarks(*found, report);
+    ValueNumbers numbers(session, args.json());
+    for (const v8::Reference& row : found->rows) numbers.add((row.holder.is_null() ? row.value : row.holder).value());
+    numbers.tell(report);
     report.body = std::make_unique<FindBody>(std::move(found).value(), query->skip);
     return report;
   }
@@ -123,19 +123,9 @@ class Find : public Command {
   }
 };
 
-OptionSpec text_option(char short_name, const char* name, const char* value_name, const char* help) {
-  return {.short_name = short_name,
-          .long_name = name,
-          .kind = OptionSpec::Kind::kText,
-          .value_name = value_name,
-          .excludes = "what",
-          .help = help};
-}
-
 }  // namespace
 
 std::unique_ptr<const Command> make_v8_find() {
-  using Kind = OptionSpec::Kind;
   CommandSpec spec{
       .name = {"v8", "find"},
       .summary = "strings by text, numbers, and objects by property name",
@@ -153,18 +143,13 @@ std::unique_ptr<const Command> make_v8_find() {
       .repeats = true,
   };
   spec.options = {
-      text_option('s', "string", "TEXT", "strings that are exactly this"),
-      text_option(0, "substring", "TEXT", "strings that contain this"),
-      text_option(0, "regex", "REGEX", "strings in which this matches"),
-      text_option('v', "number", "NUMBER", "this number"),
-      text_option('n', "name", "NAME", "objects that have a property of this name"),
-      {.short_name = 'l',
-       .long_name = "limit",
-       .kind = Kind::kNumber,
-       .value_name = "N",
-       .default_value = "100",
-       .help = "rows on one page, 0 for all"},
-      {.long_name = "skip", .kind = Kind::kNumber, .value_name = "N", .help = "pass over the first N rows"},
+      search_option('s', "string", "TEXT", "strings that are exactly this"),
+      search_option(0, "substring", "TEXT", "strings that contain this"),
+      search_option(0, "regex", "REGEX", "strings in which this matches"),
+      search_option('v', "number", "NUMBER", "this number"),
+      search_option('n', "name", "NAME", "objects that have a property of this name"),
+      limit_option('l', "100", "rows on one page, 0 for all"),
+      skip_option("rows"),
   };
   for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
   return std::make_unique<Find>(std::move(spec));

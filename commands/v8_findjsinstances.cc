@@ -7,6 +7,7 @@
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/expression.h"
 #include "commands/histogram.h"
 #include "commands/inspect_options.h"
 #include "commands/registry.h"
@@ -200,6 +201,11 @@ class FindJsInstances : public Command {
 
     auto instances = (*runtime)->instances(request.type, options);
     if (!instances) return std::move(instances).error();
+    if (instances->of_type == 0 && is_llnode_name(request.type)) {
+      request.type = request.type.substr(1, request.type.size() - 2);
+      instances = (*runtime)->instances(request.type, options);
+      if (!instances) return std::move(instances).error();
+    }
     uint64_t shown_to = options.skip + instances->rows.size();
     if (turns_pages) session.paging() = {line, shown_to < instances->total ? shown_to : 0};
 
@@ -211,6 +217,9 @@ class FindJsInstances : public Command {
                               instances->computed));
     }
     request.skip = options.skip;
+    ValueNumbers numbers(session, args.json());
+    for (const v8::Instance& instance : instances->rows) numbers.add(instance.address.value());
+    numbers.tell(report);
     report.body = std::make_unique<InstancesBody>(std::move(instances).value(), **runtime, std::move(request));
     return report;
   }
@@ -222,6 +231,12 @@ class FindJsInstances : public Command {
     auto condition = v8::parse_condition(*text);
     if (!condition) return std::move(condition).error().with_context("--where");
     return condition;
+  }
+
+  /// llnode has names of its own for some types of V8, which are called here as JavaScript calls them.
+  static bool is_llnode_name(std::string_view type) {
+    constexpr std::string_view kNames[] = {"(Array)", "(Object)", "(Function)", "(RegExp)", "(Date)", "(ArrayBuffer)"};
+    return std::ranges::find(kNames, type) != std::ranges::end(kNames);
   }
 
   /// Nothing found is an answer, but mostly not the wanted one: say what may have been meant.
@@ -299,6 +314,7 @@ std::unique_ptr<const Command> make_v8_findjsinstances() {
                     "those that were tried often, with two members"},
                    {"v8 findjsinstances --sort -bytes -n 5 Upload", "the five largest"}},
       .aliases = {"findjsinstances"},
+      .llnode_usage = "v8 findjsinstances [flags] instance_name",
       .repeats = true,
   };
   spec.options = options_of_command();

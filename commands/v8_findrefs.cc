@@ -4,11 +4,13 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <unordered_set>
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/expression.h"
 #include "commands/histogram.h"
 #include "commands/reference_text.h"
 #include "commands/registry.h"
@@ -74,8 +76,8 @@ class TreeBuilder {
 
 class ReferencesBody : public ReportBody {
  public:
-  ReferencesBody(std::vector<Node> rows, uint64_t more, bool strings, bool tree)
-      : rows_(std::move(rows)), more_(more), strings_(strings), tree_(tree) {}
+  ReferencesBody(std::vector<Node> rows, uint64_t more, bool strings, bool tree, uint32_t padding)
+      : rows_(std::move(rows)), more_(more), strings_(strings), tree_(tree), padding_(padding) {}
 
   void write_text(Output& output) const override {
     for (const Node& row : rows_) {
@@ -99,12 +101,12 @@ class ReferencesBody : public ReportBody {
 
  private:
   void write_line(Output& output, const Node& node, size_t level) const {
-    std::string margin = level == 0 ? "" : std::string(2 * level, ' ') + "+ ";
+    std::string margin = level == 0 ? "" : std::string(padding_ * level, ' ') + "+ ";
     std::string quoted = strings_ && level == 0 ? fmt::format(" ='{}'", escape_text(node.reference.text)) : "";
     std::string end = node.seen ? " [seen above]" : node.reference.root ? " [root]" : node.cut ? " [...]" : "";
     output.print("{}{}{}{}\n", margin, reference_line(node.reference), quoted, tree_ ? end : "");
     for (const Node& holder : node.holders) write_line(output, holder, level + 1);
-    if (node.more > 0) output.print("{}+ ... {} more\n", std::string(2 * level + 2, ' '), node.more);
+    if (node.more > 0) output.print("{}+ ... {} more\n", std::string(padding_ * (level + 1), ' '), node.more);
   }
 
   void write_node(JsonWriter& json, const Node& node) const {
@@ -126,6 +128,7 @@ class ReferencesBody : public ReportBody {
   uint64_t more_;
   bool strings_;
   bool tree_;
+  uint32_t padding_;  ///< columns for each level
 };
 
 class FindRefs : public Command {
@@ -133,59 +136,75 @@ class FindRefs : public Command {
   using Command::Command;
 
   Result<Report> run(Session& session, const Args& args) const override {
-    auto query = query_of(args);
-    if (!query) return std::move(query).error();
     auto runtime = session.v8();
     if (!runtime) return std::move(runtime).error();
+    Report report;
+    auto query = query_of(session, **runtime, args, report);
+    if (!query) return std::move(query).error();
     auto found = (*runtime)->references(*query);
     if (!found) return std::move(found).error();
 
-    Report report;
-    for (std::string& hint : found->hints) report.note(std::move(hint));
-    for (std::string& remark : found->remarks) {
-      report.incomplete = true;
-      report.warn(std::move(remark));
-    }
+    add_remarks(*found, report);
     if (found->rows.empty() && found->remarks.empty()) {
       report.note(query->which == v8::Reachability::kLive
                       ? "nothing that is alive refers to it; --all also looks at garbage"
                       : "nothing refers to it");
     }
+    ValueNumbers numbers(session, args.json());
+    for (const v8::Reference& row : found->rows) numbers.add(row.holder.value());
+    numbers.tell(report);
     bool tree = args.has("recursive"), strings = query->by == v8::ReferenceQuery::By::kString;
     TreeBuilder builder(**runtime, *query, tree ? args.number("depth").value_or(0) : 0);
     std::vector<Node> rows;
     for (v8::Reference& row : found->rows) {
       rows.push_back(tree ? builder.build(std::move(row), 1) : Node{.reference = std::move(row), .holders = {}});
     }
-    report.body = std::make_unique<ReferencesBody>(std::move(rows), found->more, strings, tree);
+    report.body =
+        std::make_unique<ReferencesBody>(std::move(rows), found->more, strings, tree, session.settings().tree_padding);
     return report;
   }
 
  private:
-  static Result<v8::ReferenceQuery> query_of(const Args& args) {
+  static Result<v8::ReferenceQuery> query_of(const Session& session, v8::Runtime& runtime, const Args& args,
+                                             Report& report) {
     using By = v8::ReferenceQuery::By;
     v8::ReferenceQuery query{.which = reachability_of(args)};
     query.internal = args.has("internal");
     query.limit = args.number("limit").value_or(0);
     query.skip = args.number("skip").value_or(0);
-    std::string value = args.value("value").value_or(args.word(0));
     if (auto name = args.value("name")) {
       query.by = By::kName;
       query.text = *name;
-    } else if (auto text = args.value("string")) {
+      return query;
+    }
+    if (auto text = args.value("string")) {
       query.by = By::kString;
       query.text = *text;
-    } else if (auto address = parse_value_address(value)) {
-      query.word = *address;
-    } else if (auto number = parse_number(value)) {
+      return query;
+    }
+    std::string value = args.value("value").value_or(args.word(0));
+    if (value.empty()) {
+      return usage_error("USAGE: v8 findrefs expr: it needs a value, -n NAME or -s STRING",
+                         "example: v8 findrefs 0x2e41b0f20031");
+    }
+    auto exists = [&](uint64_t word) { return is_object(runtime, word); };
+    auto number = parse_number(value);
+    // Digits are an address where an object is (20530000e001 may be both), or where they are too many for an index.
+    auto address = number ? parse_expression(value, exists) : evaluate(session, value, exists);
+    bool here = address && exists(address->value);
+    if (number && !here && !(address && address->value > std::numeric_limits<uint32_t>::max())) {
       query.by = By::kNumber;
       query.number = *number;
-    } else if (value.empty()) {
-      return usage_error("v8 findrefs needs a value, -n NAME or -s STRING", "example: v8 findrefs 0x2e41b0f20031");
-    } else {
-      return usage_error(fmt::format("'{}' is neither an address nor a number", value),
-                         "an address begins with 0x; names are looked for with -n, strings with -s");
+      return query;
     }
+    if (!address) return std::move(address).error();
+    bool bare = value.find_first_not_of("0123456789abcdefABCDEF") == value.npos && !number;
+    if (bare && !here) {
+      return usage_error(fmt::format("'{}' is neither a number nor the address of an object", value),
+                         "names are looked for with -n, strings with -s");
+    }
+    if (!address->note.empty()) report.note(address->note);
+    query.word = address->value;
     return query;
   }
 };
@@ -203,8 +222,10 @@ std::unique_ptr<const Command> make_v8_findrefs() {
           "puts "
           "between an object and its elements, properties or entries are left out unless --internal is given. "
           "References that do not keep their target alive are marked as weak.\n\n"
-          "VALUE is an address as other commands print it, or a number; numbers are found as elements, properties, "
-          "variables and entries, also where they are stored without an object. The first search builds an index of "
+          "VALUE may be a number; numbers are found as elements, properties, variables and entries, also where they "
+          "are stored without an object. Else " +
+          expression_help("it") +
+          "\n\nThe first search builds an index of "
           "all "
           "references, which is kept for the session and in $XDG_CACHE_HOME/inquest/index.",
       .positionals =
@@ -216,35 +237,17 @@ std::unique_ptr<const Command> make_v8_findrefs() {
       .aliases = {"findrefs"},
   };
   spec.options = {
-      {.short_name = 'v',
-       .long_name = "value",
-       .kind = Kind::kText,
-       .value_name = "VALUE",
-       .excludes = "what",
-       .help = "what refers to this address, or holds this number"},
-      {.short_name = 'n',
-       .long_name = "name",
-       .kind = Kind::kText,
-       .value_name = "NAME",
-       .excludes = "what",
-       .help = "objects that have a property of this name, and its value"},
-      {.short_name = 's',
-       .long_name = "string",
-       .kind = Kind::kText,
-       .value_name = "STRING",
-       .excludes = "what",
-       .help = "what refers to a string with exactly this text"},
+      search_option('v', "value", "VALUE", "what refers to this address, or holds this number"),
+      search_option('n', "name", "NAME", "objects that have a property of this name, and its value"),
+      search_option('s', "string", "STRING", "what refers to a string with exactly this text"),
       {.short_name = 'r', .long_name = "recursive", .help = "a tree: what refers to the holders, up to the roots"},
       {.long_name = "depth",
        .kind = Kind::kNumber,
        .value_name = "N",
        .default_value = "16",
        .help = "levels of the tree"},
-      {.long_name = "limit",
-       .kind = Kind::kNumber,
-       .value_name = "N",
-       .help = "at most N references; with -r at most N of each object, else 20"},
-      {.long_name = "skip", .kind = Kind::kNumber, .value_name = "N", .help = "pass over the first N references"},
+      limit_option(0, "", "at most N references; with -r at most N of each object, else 20"),
+      skip_option("references"),
       {.long_name = "internal", .help = "also the objects of V8 in between, and hidden classes"},
   };
   for (auto& option : reachability_options()) spec.options.push_back(std::move(option));

@@ -81,8 +81,8 @@ class V8Functions : public Command {
     if (!runtime) return std::move(runtime).error();
     Report report;
     if (!args.word(0).empty()) {
-      auto expression = parse_expression(
-          args.word(0), [&](uint64_t value) { return (*runtime)->locate(Address(value)).has_value(); });
+      auto expression = evaluate(session, args.word(0),
+                                 [&](uint64_t value) { return (*runtime)->locate(Address(value)).has_value(); });
       if (!expression) return std::move(expression).error();
       if (!expression->note.empty()) report.note(expression->note);
       filter.at = Address(expression->value);
@@ -112,8 +112,10 @@ std::unique_ptr<const Command> make_v8_functions() {
           "none, of what closures share), the fastest code it has, bytes of bytecode and of machine code, the number "
           "of "
           "closures. Functions that were never called are lazy: they have no code.\n\n"
-          "ADDRESS may be a function, or lie inside of machine code.",
-      .positionals = {{.name = "ADDRESS", .help = "only the function at this address", .required = false}},
+          "ADDRESS may be a function, or lie inside of machine code. " +
+          expression_help("It"),
+      .positionals =
+          {{.name = "ADDRESS", .help = "only the function at this address", .required = false, .joins_rest = true}},
       .examples = {{"v8 functions -n handler", "functions with 'handler' in their names"},
                    {"v8 functions -s server.js", "functions of this file"}},
   };

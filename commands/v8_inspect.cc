@@ -65,7 +65,7 @@ class InspectValue : public Command {
   Result<Report> run(Session& session, const Args& args) const override {
     auto runtime = session.v8();
     if (!runtime) return std::move(runtime).error();
-    auto expression = parse_expression(args.word(0), [&](uint64_t value) {
+    auto expression = evaluate(session, args.word(0), [&](uint64_t value) {
       bool smi = value != 0 && (value & 0xffffffffu) == 0;  // numbers are values too
       return smi || is_object(**runtime, value);
     });
@@ -89,6 +89,9 @@ class InspectValue : public Command {
       report.incomplete = true;
       report.warn(*remark);
     }
+    ValueNumbers numbers(session, args.json());
+    numbers.add(value->address.value());
+    numbers.tell(report);
     report.body = std::make_unique<ValueBody>(std::move(value).value());
     return report;
   }
@@ -143,13 +146,15 @@ std::unique_ptr<const Command> make_v8_inspect() {
       .description =
           "Properties, elements, entries of Maps and Sets, and what JavaScript itself cannot see: the result of a "
           "promise, the target of a proxy, the variables of a closure, the C++ class behind an object.\n\n"
-          "EXPR is an address as other commands print it. With --depth the members' members are shown too; an "
-          "object inside itself is marked as a cycle.",
-      .positionals = {{.name = "EXPR", .help = "address of a value, tagged as it is printed", .joins_rest = true}},
+          "With --depth the members' members are shown too; an object inside itself is marked as a cycle.\n\n" +
+          expression_help("EXPR"),
+      .positionals = {{.name = "EXPR", .help = "address of a value, or $N", .joins_rest = true}},
       .examples = {{"v8 inspect 0x2e41b0f20031", "one level"},
                    {"v8 inspect --depth 3 --path sessions[0].user 0x2e41b0f20031", "a member, and what it holds"},
                    {"v8 inspect --dump body.bin 0x2e41b0f20031", "the content of a Buffer"}},
       .aliases = {"jsprint"},
+      .short_name = "i",
+      .llnode_usage = "v8 inspect [flags] expr",
   };
   spec.options = {
       {.long_name = "depth",
@@ -169,9 +174,11 @@ std::unique_ptr<const Command> make_v8_print() {
       .summary = "one value in one line",
       .description =
           "What it is and, where that fits, what it holds: the text of a string, the length of an array, the state of "
-          "a promise. `v8 inspect` shows the members.",
-      .positionals = {{.name = "EXPR", .help = "address of a value, tagged as it is printed", .joins_rest = true}},
-      .examples = {{"v8 print 0x2e41b0f20031", "what it is"}},
+          "a promise. `v8 inspect` shows the members.\n\n" +
+          expression_help("EXPR"),
+      .positionals = {{.name = "EXPR", .help = "address of a value, or $N", .joins_rest = true}},
+      .examples = {{"v8 print 0x2e41b0f20031", "what it is"}, {"v8 print $3", "the third value of this session"}},
+      .llnode_usage = "v8 print expr",
   };
   spec.options = value_options();
   return std::make_unique<InspectValue>(std::move(spec), false);

@@ -94,7 +94,7 @@ class V8Whatis : public Command {
     auto opened = session.v8();
     v8::Runtime* runtime = opened ? *opened : nullptr;
     const MemoryReader& memory = session.target().memory();
-    auto expression = parse_expression(args.word(0), [&](uint64_t value) {
+    auto expression = evaluate(session, args.word(0), [&](uint64_t value) {
       bool in_heap = runtime != nullptr && runtime->locate(Address(value)).has_value();
       return in_heap || memory.region_of(Address(value)) != nullptr;
     });
@@ -118,6 +118,9 @@ class V8Whatis : public Command {
     } else {
       report.note("V8 is not looked for: " + opened.error().what);
     }
+    ValueNumbers numbers(session, args.json());
+    if (value) numbers.add(value->address.value());
+    numbers.tell(report);
     report.body = std::make_unique<PlaceBody>(address, place_of(session, runtime, address, !heap.has_value()),
                                               std::move(heap), std::move(value));
     return report;
@@ -137,8 +140,8 @@ std::unique_ptr<const Command> make_v8_whatis() {
           "In V8's heap: the object that holds the address, tagged or not, how far inside of it, which property that "
           "is, the page and space, and, when live objects have been told from dead ones in this session, whether it is "
           "live. Elsewhere: the mapped file with permissions and build-id, the function or variable, the stack of a "
-          "thread with the frame, a guard page, the block of malloc, or the nearest mappings.\n\n"
-          "ADDRESS is one as other commands print it, with or without 0x; + and - with a number may follow.",
+          "thread with the frame, a guard page, the block of malloc, or the nearest mappings.\n\n" +
+          expression_help("ADDRESS"),
       .positionals = {{.name = "ADDRESS", .help = "any address", .joins_rest = true}},
       .examples = {{"v8 whatis 0x2e41b0f20048", "the object around it"}, {"v8 whatis 0x7f3a5c0 + 24", "a sum"}},
   });

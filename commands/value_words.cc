@@ -5,16 +5,6 @@
 
 namespace inquest::commands {
 
-std::optional<uint64_t> parse_value_address(std::string_view text) {
-  bool hex = text.starts_with("0x") || text.starts_with("0X");
-  if (hex) text.remove_prefix(2);
-  uint64_t value = 0;
-  auto end = std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
-  if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
-  if (!hex && value <= std::numeric_limits<uint32_t>::max()) return std::nullopt;
-  return value;
-}
-
 std::optional<double> parse_number(std::string_view text) {
   if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
   bool negative = text.starts_with('-');

@@ -13,6 +13,7 @@
 #include "commands/progress_line.h"
 #include "commands/runner.h"
 #include "commands/text_escape.h"
+#include "plugin/lldb_expression.h"
 
 namespace inquest::plugin {
 namespace {
@@ -111,8 +112,11 @@ bool CommandAdapter::run(lldb::SBDebugger debugger, std::vector<std::string> wor
 
   commands::ProgressLine line([&debugger](std::string_view text) { write_error_file(debugger, text); });
   session->set_progress(progress_of(debugger, line));
+  session->set_further_commands();
+  session->set_evaluator([&debugger](const std::string& text) { return evaluate_in(debugger, text); });
   commands::Outcome outcome = commands::execute(*invocation, *session, output);
   session->set_progress({});
+  session->set_evaluator({});
   line.clear();
   output.flush();
   if (outcome.error) return fail(result, *outcome.error);

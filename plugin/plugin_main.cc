@@ -36,7 +36,9 @@ bool add_commands(lldb::SBCommandInterpreter interpreter, const State& state) {
     lldb::SBCommand parent = interpreter.AddMultiwordCommand(group.name.c_str(), group.summary.c_str());
     if (!parent.IsValid()) return false;
     for (const Command* command : registry.in_group(group.name)) {
-      if (!add_command(parent, state, command->spec().name[1], command->spec())) return false;
+      const CommandSpec& spec = command->spec();
+      if (!add_command(parent, state, spec.name[1], spec)) return false;
+      if (!spec.short_name.empty() && !add_command(parent, state, spec.short_name, spec)) return false;
     }
   }
   lldb::SBCommand own = interpreter.AddMultiwordCommand("inquest", "postmortem debugger for Node.js and C++ processes");

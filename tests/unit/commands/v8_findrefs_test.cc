@@ -134,11 +134,33 @@ TEST_F(FindRefsTest, FindTurnsPages) {
   EXPECT_EQ(cores.heap().reference_queries.back().skip, 1u);
 }
 
-TEST(ValueWords, AddressesAndNumbers) {
-  EXPECT_EQ(parse_value_address("0x10"), 0x10u);
-  EXPECT_FALSE(parse_value_address("10"));
-  EXPECT_FALSE(parse_value_address("0x"));
-  EXPECT_FALSE(parse_value_address("0x10g"));
+TEST_F(FindRefsTest, DigitsAreAnAddressWhereAnObjectIs) {
+  auto word_of = [&](const std::string& line) {
+    auto answer = cores.run(line);
+    EXPECT_FALSE(answer.outcome.error) << line;
+    return cores.heap().reference_queries.back();
+  };
+  using By = v8::ReferenceQuery::By;
+  v8::HeapPlace place;
+  place.kind = v8::HeapPlace::Kind::kObject;
+  cores.heap().places[0x20530000e001] = place;
+  EXPECT_EQ(word_of("v8 findrefs 20530000e001").word, 0x20530000e001u);
+  EXPECT_EQ(word_of("v8 findrefs 20530000e001").by, By::kValue);
+  EXPECT_EQ(word_of("v8 findrefs 0x2053 + 8").word, 0x205bu);
+  EXPECT_EQ(word_of("v8 findrefs 42").by, By::kNumber);
+  EXPECT_EQ(word_of("v8 findrefs -v -0.5").number, -0.5);
+  cores.heap().places[0x2e41b0f20031] = place;
+  EXPECT_EQ(word_of("v8 findrefs 2e41b0f20031").word, 0x2e41b0f20031u);
+  cores.session().printed().add(0x3001);
+  EXPECT_EQ(word_of("v8 findrefs $").word, 0x3001u);
+  for (const char* line : {"v8 findrefs nonsense", "v8 findrefs -v '$9'", "v8 findrefs"}) {
+    auto answer = cores.run(line);
+    ASSERT_TRUE(answer.outcome.error) << line;
+    EXPECT_EQ(answer.outcome.status, kExitUsage) << line;
+  }
+}
+
+TEST(ValueWords, Numbers) {
   EXPECT_EQ(parse_number("1e3"), 1000.0);
   EXPECT_EQ(parse_number("-Infinity"), -std::numeric_limits<double>::infinity());
   EXPECT_FALSE(parse_number("nan"));
