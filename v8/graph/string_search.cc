@@ -5,14 +5,10 @@
 #include <optional>
 
 #include "v8/graph/object_starts.h"
-#include "v8/objects/object_reader.h"
+#include "v8/objects/string_text.h"
 
 namespace inquest::v8 {
 namespace {
-
-// Representation of a string in its instance type (src/objects/instance-type.h).
-enum Representation : uint8_t { kSeq = 0, kCons = 1, kExternal = 2, kSliced = 3, kThin = 5 };
-constexpr uint16_t kRepresentationMask = 7, kOneByteBit = 8, kUncachedBit = 16;
 
 constexpr uint64_t kMostPutTogether = 2ull << 30;  ///< units of all strings in pieces
 constexpr uint64_t kMostOfOne = 1ull << 29;
@@ -49,10 +45,10 @@ class Searcher {
 
  private:
   std::optional<Characters> characters(uint64_t word, const MapInfo& map, uint32_t length) {
-    auto flat = flat_characters(word, &map, length, 0);
+    auto flat = flat_text(objects_, word, 0, length);
     if (flat) return flat;
     const MapInfo* bottom = map_below(word, &map);
-    if (bottom == nullptr || (bottom->type & kRepresentationMask) != kCons) {
+    if (bottom == nullptr || string_kind(*bottom) != StringKind::kCons) {
       ++counts.unreadable;
       return std::nullopt;
     }
@@ -68,49 +64,12 @@ class Searcher {
   /// Past slices and thin strings.
   const MapInfo* map_below(uint64_t word, const MapInfo* map) const {
     for (int i = 0; i < kMostSteps && map != nullptr; ++i) {
-      uint16_t kind = map->type & kRepresentationMask;
-      if (kind != kSliced && kind != kThin) break;
+      StringKind kind = string_kind(*map);
+      if (kind != StringKind::kSliced && kind != StringKind::kThin) break;
       word = objects_.field(word, heap_.layout().string.parent);
       map = objects_.map_of(word);
     }
     return map;
-  }
-
-  /// The characters [from, from + length) where they lie in one piece; nothing when they do not.
-  std::optional<Characters> flat_characters(uint64_t word, const MapInfo* map, uint64_t length, uint64_t from) {
-    const StringLayout& layout = heap_.layout().string;
-    for (int i = 0; i < kMostSteps && map != nullptr && map->category == Category::kString; ++i) {
-      bool one_byte = (map->type & kOneByteBit) != 0;
-      uint64_t unit = one_byte ? 1 : 2;
-      switch (map->type & kRepresentationMask) {
-        case kSeq: {
-          const std::byte* data = heap_.pages().object_bytes(word - 1, layout.chars + from * unit, length * unit);
-          if (data == nullptr) return std::nullopt;
-          return Characters{data, length, one_byte};
-        }
-        case kExternal: {
-          if ((map->type & kUncachedBit) != 0) return std::nullopt;  // the address is only in the resource object
-          Address data(objects_.field(word, layout.resource_data) + from * unit);
-          auto view = heap_.target().memory().view(data, length * unit);
-          if (view.size() < length * unit) return std::nullopt;
-          return Characters{view.data(), length, one_byte};
-        }
-        case kSliced:
-          from += static_cast<uint32_t>(smi_value(objects_.field(word, layout.offset)));
-          word = objects_.field(word, layout.parent);
-          break;
-        case kThin: word = objects_.field(word, layout.actual); break;
-        case kCons: {
-          // A string that was put together already has everything in its first part.
-          if (objects_.string_length(objects_.field(word, layout.second)).value_or(1) != 0) return std::nullopt;
-          word = objects_.field(word, layout.first);
-          break;
-        }
-        default: return std::nullopt;
-      }
-      map = objects_.map_of(word);
-    }
-    return std::nullopt;
   }
 
   const Heap& heap_;

@@ -51,34 +51,6 @@ std::string message_of(int code) {
 
 }  // namespace
 
-std::u16string to_utf16(std::string_view text) {
-  std::u16string out;
-  for (size_t i = 0; i < text.size();) {
-    auto lead = static_cast<unsigned char>(text[i]);
-    size_t more = lead < 0x80 ? 0 : lead >= 0xf0 && lead < 0xf8 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 4;
-    uint32_t c = more == 0 ? lead : lead & (0x3fu >> more);
-    bool good = more < 4 && lead < 0xf8 && i + more < text.size();
-    for (size_t k = 1; good && k <= more; ++k) {
-      auto next = static_cast<unsigned char>(text[i + k]);
-      good = (next & 0xc0) == 0x80;
-      c = c << 6 | (next & 0x3f);
-    }
-    if (!good || c > 0x10ffff) {
-      out += u'\xfffd';
-      ++i;
-      continue;
-    }
-    i += more + 1;
-    if (c < 0x10000) {
-      out += static_cast<char16_t>(c);
-    } else {
-      out += static_cast<char16_t>(0xd800 + ((c - 0x10000) >> 10));
-      out += static_cast<char16_t>(0xdc00 + (c & 0x3ff));
-    }
-  }
-  return out;
-}
-
 void TextPattern::set_text(std::string_view text) {
   wide_ = to_utf16(text);
   has_narrow_ = std::ranges::all_of(wide_, [](char16_t unit) { return unit < 256; });

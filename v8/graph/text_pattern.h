@@ -11,15 +11,9 @@
 
 #include "postmortem/model/result.h"
 #include "v8/graph/reference_report.h"
+#include "v8/objects/string_text.h"
 
 namespace inquest::v8 {
-
-/// The characters of a flat string.
-struct Characters {
-  const std::byte* data = nullptr;
-  size_t units = 0;
-  bool one_byte = true;  ///< else UTF-16
-};
 
 class TextPattern {
  public:
@@ -64,8 +58,5 @@ class TextPattern {
   bool has_narrow_ = true;      ///< all units are below 256
   std::shared_ptr<void> code_;  ///< pcre2_code_16
 };
-
-/// UTF-8 to UTF-16; wrong bytes become U+FFFD.
-std::u16string to_utf16(std::string_view text);
 
 }  // namespace inquest::v8

@@ -64,4 +64,11 @@ std::string number_text(double number) {
   return number < 0 ? "-" + result : result;
 }
 
+std::optional<uint64_t> array_index(std::string_view text) {
+  uint64_t index = 0;
+  auto end = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
+  return index;
+}
+
 }  // namespace inquest::v8

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace inquest::v8 {
 
@@ -15,5 +17,8 @@ double half_float(uint16_t bits);
 /// Number.prototype.toString: the shortest text that reads back as the same number; "-0" for negative zero, as
 /// consoles show it.
 std::string number_text(double number);
+
+/// The index that a step of a path is, in decimal digits; nothing for other names.
+std::optional<uint64_t> array_index(std::string_view text);
 
 }  // namespace inquest::v8

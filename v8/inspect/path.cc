@@ -2,20 +2,13 @@
 #include <fmt/format.h>
 
 #include <bit>
-#include <charconv>
 
 #include "v8/inspect/inspector.h"
+#include "v8/inspect/numbers.h"
 #include "v8/objects/context_locals.h"
 
 namespace inquest::v8 {
 namespace {
-
-std::optional<uint64_t> as_index(std::string_view text) {
-  uint64_t index = 0;
-  auto end = std::from_chars(text.data(), text.data() + text.size(), index);
-  if (end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
-  return index;
-}
 
 bool is_called(const NamedValue& member, std::string_view name) {
   return member.name == name || (member.symbol && fmt::format("Symbol({})", member.name) == name);
@@ -23,7 +16,7 @@ bool is_called(const NamedValue& member, std::string_view name) {
 
 /// Of entries, the one with this index or, of a Map, with this string or number as its key.
 const Value* find_entry(const Value& value, std::string_view name) {
-  auto index = as_index(name);
+  auto index = array_index(name);
   for (const Entry& entry : value.elements) {
     if (entry.key.empty()) {
       if (index && entry.index == *index) return &entry.value;
@@ -61,7 +54,7 @@ Result<Value> Inspector::inspect(uint64_t word, std::span<const std::string> pat
   if ((word & kTagMask) == 0 && objects_.map_of(word + kHeapObjectTag) != nullptr) word += kHeapObjectTag;
   for (const std::string& name : path) {
     bool last = &name == &path.back();
-    if (auto index = as_index(name); index && *index < kMany << 12) {
+    if (auto index = array_index(name); index && *index < kMany << 12) {
       if (auto element = array_element(word, *index)) {
         if (last) return inspect(*element, options);
         word = *element;

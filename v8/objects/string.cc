@@ -4,13 +4,12 @@
 #include <vector>
 
 #include "v8/objects/object_reader.h"
+#include "v8/objects/string_text.h"
 
 namespace inquest::v8 {
 namespace {
 
-enum Representation : uint8_t { kSeq = 0, kCons = 1, kExternal = 2, kSliced = 3, kThin = 5 };
-constexpr uint8_t kOneByteBit = 8;
-constexpr uint8_t kUncachedBit = 16;
+constexpr uint16_t kUncachedBit = 16;
 constexpr uint32_t kMaxStringLength = (1u << 29) - 24;  // String::kMaxLength on 64-bit
 
 void append_utf8(uint32_t c, std::string& out) {
@@ -109,16 +108,12 @@ void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::
     auto length = string_length(piece.word);
     if (!map || !length || piece.count == 0 || piece.from > *length) continue;
     piece.count = std::min<size_t>(piece.count, *length - piece.from);
-    bool one_byte = map->type & kOneByteBit;
-    size_t unit = one_byte ? 1 : 2;
-    switch (map->type & 7) {
-      case kSeq: {
-        const std::byte* chars =
-            heap_.pages().object_bytes(piece.word - 1, layout.chars + piece.from * unit, piece.count * unit);
-        if (chars) append_units({chars, piece.count * unit}, one_byte, out);
-        break;
-      }
-      case kCons: {
+    if (auto flat = flat_text(*this, piece.word, piece.from, piece.count)) {
+      append_units({flat->data, flat->units * (flat->one_byte ? 1 : 2)}, flat->one_byte, out);
+      continue;
+    }
+    switch (string_kind(*map)) {
+      case StringKind::kCons: {
         uint64_t first = field(piece.word, layout.first);
         size_t first_length = string_length(first).value_or(0);
         size_t in_first = piece.from < first_length ? std::min(piece.count, first_length - piece.from) : 0;
@@ -129,18 +124,21 @@ void ObjectReader::append_string(uint64_t word, size_t from, size_t count, std::
         if (in_first) pending.push_back({first, piece.from, in_first, piece.depth});
         break;
       }
-      case kSliced:
+      case StringKind::kSliced:
         if (piece.depth >= kMaxIndirections) break;
         pending.push_back({field(piece.word, layout.parent),
                            piece.from + static_cast<uint32_t>(smi_value(field(piece.word, layout.offset))), piece.count,
                            piece.depth + 1});
         break;
-      case kThin:
+      case StringKind::kThin:
         if (piece.depth >= kMaxIndirections) break;
         pending.push_back({field(piece.word, layout.actual), piece.from, piece.count, piece.depth + 1});
         break;
-      case kExternal: {
-        if (map->type & kUncachedBit) break;  // the data pointer is only in the resource object
+      case StringKind::kExternal: {
+        // Characters that do not lie side by side in our own memory.
+        bool one_byte = is_one_byte(*map), uncached = (map->type & kUncachedBit) != 0;
+        if (uncached) break;  // the data pointer is only in the resource object
+        size_t unit = one_byte ? 1 : 2;
         Address data(field(piece.word, layout.resource_data));
         std::vector<std::byte> bytes(std::min<size_t>(piece.count, 1 << 24) * unit);
         if (!heap_.target().memory().read(data + piece.from * unit, bytes)) append_units(bytes, one_byte, out);

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 
+#include "v8/inspect/numbers.h"
 #include "v8/objects/shape.h"
+#include "v8/objects/string_text.h"
 
 namespace inquest::v8 {
 namespace {
@@ -18,37 +19,6 @@ constexpr uint64_t kMaxBigIntDigits = 16;
 constexpr uint64_t kHoleNan = 0xfff7fffffff7ffff;  ///< kHoleNanInt64, src/common/globals.h
 constexpr uint8_t kOneByteBit = 8;
 constexpr size_t kMapsAtOnce = 256;
-
-/// UTF-8 to UTF-16; wrong bytes become U+FFFD.
-std::u16string from_utf8(std::string_view text) {
-  std::u16string out;
-  for (size_t i = 0; i < text.size();) {
-    auto lead = static_cast<uint8_t>(text[i]);
-    size_t length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
-    if (length == 0 || i + length > text.size()) {
-      out += u'\ufffd';
-      ++i;
-      continue;
-    }
-    uint32_t c = length == 1 ? lead : lead & (0x7fu >> length);
-    for (size_t k = 1; k < length; ++k) c = c << 6 | (static_cast<uint8_t>(text[i + k]) & 0x3f);
-    if (c >= 0x10000) {
-      out += static_cast<char16_t>(0xd800 + ((c - 0x10000) >> 10));
-      out += static_cast<char16_t>(0xdc00 + ((c - 0x10000) & 0x3ff));
-    } else {
-      out += static_cast<char16_t>(c);
-    }
-    i += length;
-  }
-  return out;
-}
-
-std::optional<uint64_t> as_index(std::string_view text) {
-  uint64_t index = 0;
-  auto end = std::from_chars(text.data(), text.data() + text.size(), index);
-  if (end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
-  return index;
-}
 
 bool ordered(Condition::Order order, std::partial_ordering found) {
   switch (order) {
@@ -82,7 +52,7 @@ std::vector<MemberReader::Step>& MemberReader::steps_of(const MemberPath& path) 
   auto [entry, added] = paths_.try_emplace(path);
   known->second = &entry->second;
   if (added) {
-    for (const std::string& name : path) entry->second.push_back({name, as_index(name), {}, {}});
+    for (const std::string& name : path) entry->second.push_back({name, array_index(name), {}, {}});
   }
   return entry->second;
 }
@@ -316,7 +286,7 @@ bool MemberReader::same_text(const Member& member, const Literal* literal, const
     const std::byte* chars = heap_.pages().object_bytes(member.word - 1, heap_.layout().string.chars, *length);
     if (chars != nullptr) return std::memcmp(chars, wanted.data(), *length) == 0;
   }
-  return objects_.utf16(member.word, *length) == from_utf8(wanted);
+  return objects_.utf16(member.word, *length) == to_utf16(wanted);
 }
 
 bool MemberReader::compares(const Condition& condition, uint64_t word) {
@@ -339,7 +309,7 @@ bool MemberReader::compares(const Condition& condition, uint64_t word) {
         return same != differs;
       }
       auto of = [&](const Literal* literal, const Member& member) {
-        return literal != nullptr ? from_utf8(std::get<std::string>(*literal)) : text(member);
+        return literal != nullptr ? to_utf16(std::get<std::string>(*literal)) : text(member);
       };
       return ordered(condition.order, of(left_literal, left) <=> of(right_literal, right));
     }

@@ -7,11 +7,9 @@
 #include <string_view>
 
 #include "v8/objects/object_reader.h"
+#include "v8/objects/string_text.h"
 
 namespace inquest::v8 {
-
-enum class StringKind : uint8_t { kFlat = 0, kCons = 1, kExternal = 2, kSliced = 3, kThin = 5 };
-StringKind string_kind(const MapInfo& map);
 
 /// Text in the one form that is the same for equal texts: a byte for each character if all are below U+0100, two
 /// otherwise.
@@ -32,8 +30,6 @@ class StringContents {
   Outcome read(uint64_t word, const MapInfo& map, StringContent& content);
 
  private:
-  Outcome characters(uint64_t word, const MapInfo& map, uint32_t from, uint32_t count, int depth,
-                     StringContent& content);
   bool narrow(std::string_view two_bytes);
 
   const ObjectReader& objects_;
