@@ -41,15 +41,57 @@ std::string internal_text(const Value& value, std::string_view name) {
   return "?";
 }
 
+double internal_number(const Value& value, std::string_view name) {
+  for (const NamedValue& member : value.internal) {
+    const auto* number = std::get_if<double>(&member.value.value);
+    if (member.name == name && number != nullptr) return *number;
+  }
+  return std::nan("");
+}
+
+bool is_buffer(const Value& value) {
+  return value.kind == ValueKind::kTypedArray || value.kind == ValueKind::kDataView ||
+         value.kind == ValueKind::kArrayBuffer || value.kind == ValueKind::kSharedArrayBuffer;
+}
+
+bool is_function(const Value& value) {
+  return value.kind == ValueKind::kFunction || value.kind == ValueKind::kClass ||
+         value.kind == ValueKind::kBoundFunction;
+}
+
+bool is_context(const Value& value) { return value.kind == ValueKind::kInternal && value.type.ends_with("Context"); }
+
 std::string buffer(const Value& value) {
   auto store = std::strtoull(internal_text(value, "backing_store").c_str(), nullptr, 16);
+  std::string length = internal_text(value, "byte_length");
   if (value.kind == ValueKind::kArrayBuffer || value.kind == ValueKind::kSharedArrayBuffer) {
-    return fmt::format("{}: backingStore={:#018x}, byteLength={}", escape_text(value.type), store,
-                       internal_text(value, "byte_length"));
+    return fmt::format("ArrayBuffer: backingStore={:#018x}, byteLength={}", store, length);
   }
-  return fmt::format("ArrayBufferView: backingStore={:#018x}, byteOffset={}, byteLength={}, type={}, length={}", store,
-                     internal_text(value, "byte_offset"), internal_text(value, "byte_length"), escape_text(value.type),
-                     value.length);
+  return fmt::format("ArrayBufferView: backingStore={:#018x}, byteOffset={}, byteLength={}", store,
+                     internal_text(value, "byte_offset"), length);
+}
+
+bool is_hidden_class(const Value& value) { return value.kind == ValueKind::kInternal && value.type == "Map"; }
+
+/// Whether the elements are the bytes themselves.
+bool has_bytes(const Value& value) {
+  return is_buffer(value) && (value.kind != ValueKind::kTypedArray ||
+                              internal_number(value, "byte_length") == static_cast<double>(value.length));
+}
+
+/// V8's own objects.
+std::string internal_head(const Value& value) {
+  if (value.type == "Map") {
+    bool sized = internal_text(value, "in_object_size") != "?";
+    auto descriptors = std::strtoull(internal_text(value, "descriptors").c_str(), nullptr, 16);
+    return fmt::format("Map own_descriptors={} {}={} instance_size={} descriptors={:#018x}",
+                       internal_text(value, "own_descriptors"), sized ? "in_object_size" : "constructor_index",
+                       internal_text(value, sized ? "in_object_size" : "constructor_index"),
+                       internal_text(value, "instance_size"), descriptors);
+  }
+  if (is_context(value)) return value.brief ? "Context" : "Context:";
+  if (value.type == "ScopeInfo" && !text_of(value).empty()) return "ScopeInfo: for function " + text_of(value);
+  return escape_text(value.type) + (value.has_length ? fmt::format(", len={}", value.length) : "");
 }
 
 /// What stands behind the opening bracket, without members.
@@ -63,15 +105,14 @@ std::string head(const Value& value) {
       return fmt::format("function: {}{}", name.empty() ? "(anonymous)" : name, place);
     }
     case ValueKind::kBoundFunction: return "function: bound";
-    case ValueKind::kDate: return "JSDate: " + text_of(value);
+    case ValueKind::kDate: return fmt::format("JSDate: {:f} {}", internal_number(value, "time"), text_of(value));
     case ValueKind::kRegExp: return "JSRegExp source=" + text_of(value);
     case ValueKind::kTypedArray:
     case ValueKind::kDataView:
     case ValueKind::kArrayBuffer:
     case ValueKind::kSharedArrayBuffer: return buffer(value);
-    case ValueKind::kGlobal: return "Global: " + escape_text(value.type);
-    case ValueKind::kInternal:
-      return escape_text(value.type) + (value.has_length ? fmt::format(", len={}", value.length) : "");
+    case ValueKind::kGlobal: return text_of(value).empty() ? "Global" : "Global proxy";
+    case ValueKind::kInternal: return internal_head(value);
     default: break;
   }
   std::string text = "Object: " + escape_text(value.type);
@@ -101,14 +142,37 @@ std::string primitive(const Value& value) {
 class TextWriter {
  public:
   std::string write(const Value& value, size_t indent) {
-    std::string text = value.address.value() != 0 ? fmt::format("{:#x}:", value.address.value()) : "";
+    std::string text = pointer(value);
     std::string plain = primitive(value);
     if (!plain.empty()) return text + plain;
     if (value.kind == ValueKind::kAccessor) return accessor(value);
-    return text + "<" + head(value) + (value.cycle ? " cycle" : "") + members(value, indent) + ">";
+    return text + "<" + head(value) + (value.cycle ? " cycle" : "") + members(value, indent) + ">" +
+           behind_bracket(value);
   }
 
  private:
+  /// llnode does not tell Buffers from Float64Arrays; what it does print stays as it is.
+  std::string behind_bracket(const Value& value) {
+    bool plain = !is_buffer(value) || value.type == "ArrayBuffer";
+    if (plain) return {};
+    bool counted = value.kind == ValueKind::kTypedArray;
+    std::string text = " " + escape_text(value.type) + (counted ? fmt::format("({})", value.length) : "");
+    for (const NamedValue& member : value.internal) {
+      if (member.name == "buffer") text += " of " + write(member.value, 0);
+    }
+    return text;
+  }
+
+  /// With -m the hidden class too.
+  static std::string pointer(const Value& value) {
+    if (value.address.value() == 0) return {};
+    for (const NamedValue& member : value.internal) {
+      if (member.name != "map" || is_hidden_class(value)) continue;
+      return fmt::format("{:#018x}(map={:#018x}):", value.address.value(), member.value.address.value());
+    }
+    return fmt::format("{:#x}:", value.address.value());
+  }
+
   std::string accessor(const Value& value) {
     std::string text;
     for (const NamedValue& part : value.internal) {
@@ -128,47 +192,126 @@ class TextWriter {
     return fmt::format("[{}]={}", entry.index, value);
   }
 
-  /// " elements {" and so on, each group on lines of its own behind the first.
-  std::string members(const Value& value, size_t indent) {
-    std::string margin(indent + 4, ' '), text;
-    auto group = [&](std::string_view title, const std::vector<std::string>& lines, uint64_t more) {
+  /// Groups of members, each on lines of its own behind the first: " elements {", "\n  properties {".
+  class Groups {
+   public:
+    Groups(size_t indent, std::string before) : indent_(indent), text_(std::move(before)) {}
+
+    void add(std::string_view title, const std::vector<std::string>& lines, uint64_t more = 0) {
       if (lines.empty() && more == 0) return;
-      text += text.empty() ? " " : "\n" + std::string(indent + 2, ' ');
-      text += title.empty() ? "{" : fmt::format("{} {{", title);
-      for (size_t i = 0; i < lines.size(); ++i) text += (i ? ",\n" : "\n") + margin + lines[i];
-      if (more != 0) text += fmt::format("{}\n{}... {} more", lines.empty() ? "" : ",", margin, more);
-      text += "}";
-    };
+      std::string margin(indent_ + 4, ' ');
+      text_ += text_.empty() ? " " : "\n" + std::string(indent_ + 2, ' ');
+      text_ += title.empty() ? "{" : fmt::format("{} {{", title);
+      for (size_t i = 0; i < lines.size(); ++i) text_ += (i ? ",\n" : "\n") + margin + lines[i];
+      if (more != 0) text_ += fmt::format("{}\n{}... {} more", lines.empty() ? "" : ",", margin, more);
+      text_ += "}";
+    }
+    const std::string& text() const { return text_; }
+
+   private:
+    size_t indent_;
+    std::string text_;
+  };
+
+  /// "{", what encloses it, and its variables by their bare names.
+  std::string context_members(const Value& value, size_t indent) {
+    std::vector<std::string> lines;
+    for (const NamedValue& member : value.internal) {
+      lines.push_back(fmt::format("({})={}", escape_text(member.name), write(member.value, indent + 4)));
+    }
+    for (const NamedValue& member : value.properties) {
+      lines.push_back(fmt::format("{}={}", escape_text(member.name), write(member.value, indent + 4)));
+    }
+    Groups groups(indent, "");
+    groups.add("", lines, value.more_properties);
+    return groups.text();
+  }
+
+  /// llnode shows bytes, whatever the elements are.
+  static std::string bytes_of(const Value& value) {
+    for (const NamedValue& member : value.internal) {
+      if (member.name != "bytes") continue;
+      const auto* text = std::get_if<std::string>(&member.value.value);
+      if (text == nullptr || text->empty()) return {};
+      return ": [\n  " + *text + (member.value.text_cut ? " ..." : "") + "\n]";
+    }
+    return {};
+  }
+
+  /// The scopes of a function, before everything else that it has.
+  std::string contexts(const Value& value, size_t indent) {
+    std::string text;
+    for (const NamedValue& member : value.internal) {
+      if (!member.name.starts_with("context")) continue;
+      text += fmt::format("\n{}{}={}", std::string(indent + 2, ' '), member.name, write(member.value, indent));
+    }
+    return text;
+  }
+
+  static std::string source_of(const Value& value) {
+    for (const NamedValue& member : value.internal) {
+      if (member.name != "source") continue;
+      const auto* text = std::get_if<std::string>(&member.value.value);
+      if (text != nullptr) return "\n  source:\n" + *text + (member.value.text_cut ? "..." : "") + "\n";
+    }
+    return {};
+  }
+
+  /// Whether the member is shown elsewhere: in the first line, or in a way of its own.
+  static bool is_told(const Value& value, const NamedValue& member) {
+    if (member.name == "map" || is_hidden_class(value)) return true;
+    if (value.kind == ValueKind::kDate) return member.name == "time";
+    if (is_function(value)) return member.name == "source" || member.name.starts_with("context");
+    return is_buffer(value) || member.name == "error stack";
+  }
+
+  std::vector<std::string> error_stack(const Value& value) {
+    std::vector<std::string> lines;
+    for (const NamedValue& member : value.internal) {
+      if (member.name != "error stack") continue;
+      for (const Entry& call : member.value.elements) lines.push_back(write(call.value, 0));
+    }
+    return lines;
+  }
+
+  std::string members(const Value& value, size_t indent) {
+    if (value.brief || value.cycle) return remark(value);
+    if (is_context(value)) return context_members(value, indent) + remark(value);
     std::vector<std::string> elements, properties, internal;
-    for (const Entry& one : value.elements) elements.push_back(entry(one, indent + 4));
+    bool as_bytes = has_bytes(value);
+    for (const Entry& one : value.elements) {
+      if (!as_bytes) elements.push_back(entry(one, indent + 4));
+    }
     // The length of an array stands in the first line, and every function has the same ones.
-    bool of_course = value.kind == ValueKind::kArray || value.kind == ValueKind::kFunction ||
-                     value.kind == ValueKind::kClass || value.kind == ValueKind::kBoundFunction;
+    bool of_course = value.kind == ValueKind::kArray || is_function(value);
     for (const NamedValue& member : value.properties) {
       if (of_course && member.value.kind == ValueKind::kNativeAccessor) continue;
       properties.push_back(fmt::format(".{}={}", key(member), write(member.value, indent + 4)));
     }
-    bool buffer = value.kind == ValueKind::kTypedArray || value.kind == ValueKind::kDataView ||
-                  value.kind == ValueKind::kArrayBuffer || value.kind == ValueKind::kSharedArrayBuffer;
-    std::string source;
     for (const NamedValue& member : value.internal) {
-      if (member.name == "source" && of_course) {
-        source =
-            "\n  source:\n" + std::get<std::string>(member.value.value) + (member.value.text_cut ? "..." : "") + "\n";
-        continue;
-      }
-      if (buffer && member.name != "buffer") continue;  // the first line tells them
-      if (!value.brief) internal.push_back(fmt::format("{}={}", member.name, write(member.value, indent + 4)));
+      if (is_told(value, member)) continue;
+      bool field = value.kind == ValueKind::kObject && member.name.starts_with("field ");
+      std::string name = field ? "" : member.name + "=";
+      internal.push_back(name + write(member.value, indent + 4));
     }
+    Groups groups(indent, contexts(value, indent) + bytes_of(value));
     bool of_keys = !value.elements.empty() && !value.elements[0].key.empty();
     bool plain = value.kind == ValueKind::kArray || value.kind == ValueKind::kInternal;
-    group(plain ? "" : of_keys ? "entries" : "elements", elements, value.more_elements);
-    group(value.type == "Context" && value.kind == ValueKind::kInternal ? "" : "properties", properties,
-          value.more_properties);
-    group(value.kind == ValueKind::kObject ? "internal fields" : "internal", internal, 0);
-    text += source;
-    if (!value.remark.empty()) text += " (" + value.remark + ")";
-    return text;
+    groups.add(plain ? "" : of_keys ? "entries" : "elements", elements, as_bytes ? 0 : value.more_elements);
+    groups.add("properties", properties, value.more_properties);
+    groups.add(value.kind == ValueKind::kObject ? "internal fields" : "internal", internal);
+    std::string text = groups.text();
+    std::vector<std::string> calls = error_stack(value);
+    if (!calls.empty()) {
+      text += "\n  error stack {";
+      for (const std::string& call : calls) text += "\n    " + call;
+      text += "\n  }";
+    }
+    return text + source_of(value) + remark(value);
+  }
+
+  static std::string remark(const Value& value) {
+    return value.remark.empty() ? "" : " (" + escape_text(value.remark) + ")";
   }
 };
 

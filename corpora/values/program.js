@@ -213,10 +213,13 @@ show('boxedString', Object('boxed'), described({value: 'boxed'}), {kind: 'primit
                                                                    properties: undefined});
 function sloppy() { return arguments; }
 gallery.arguments = sloppy(1, 'two', key);
-told.arguments = {elements: [[0, describe(1)], [1, describe('two')], [2, describe(key, DEPTH - 1)]]};
+const poisoned = {kind: 'accessor', get: '', set: ''}; // This file is strict.
+told.arguments = {kind: 'arguments', elements: [[0, describe(1)], [1, describe('two')], [2, describe(key, DEPTH - 1)]],
+                  properties: {length: describe(3), callee: poisoned}};
 const sloppyMapped = new Function('a', 'b', 'a = 9; const closes = () => a; closes(); return arguments;');
 gallery.mapped = sloppyMapped(1, 2, 3);
-told.mapped = {elements: [[0, describe(9)], [1, describe(2)], [2, describe(3)]]};
+told.mapped = {kind: 'arguments', elements: [[0, describe(9)], [1, describe(2)], [2, describe(3)]],
+               properties: {length: describe(3), callee: {kind: 'function', value: 'anonymous'}}};
 
 // Functions.
 function makeCounter(start, label) {
@@ -277,5 +280,71 @@ show('largeTyped', Float64Array.from({length: 300}, (_, i) => i / 2));
 show('buffer', Buffer.from('a small buffer'), null, {type: 'Buffer'});
 show('bufferAlloc', Buffer.alloc(20, 'xy'), null, {type: 'Buffer'});
 
-console.log(JSON.stringify({values: told}));
-process.abort();
+// The global object: what it is called by is a proxy, behind which the object lies.
+globalThis.ownGlobal = {of: 'the program'}; // eslint-disable-line no-undef
+globalThis.ownNumber = 0.5; // eslint-disable-line no-undef
+gallery.global = globalThis; // eslint-disable-line no-undef
+function describeGlobal() {
+  const properties = {};
+  for (const name of Reflect.ownKeys(globalThis)) { // eslint-disable-line no-undef
+    const told = describeProperty(globalThis, name, 0, []); // eslint-disable-line no-undef
+    if (['global', 'globalThis', 'GLOBAL', 'root'].includes(name) && told.kind === 'object') told.kind = 'global';
+    delete told.type; // Namespaces like Math are called by what they call themselves.
+    properties[describeKey(name)] = told;
+  }
+  return {kind: 'global', properties};
+}
+
+// WebAssembly, a module by hand: add(i32, i32), memory of a page, table of two, globals 42, 2.5 and -5n.
+if (typeof WebAssembly === 'object') {
+  const code = new Uint8Array([
+    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f,
+    3, 2, 1, 0,
+    4, 4, 1, 0x70, 0, 2,
+    5, 3, 1, 0, 1,
+    6, 23, 3, 0x7f, 1, 0x41, 42, 0x0b, 0x7c, 0, 0x44, 0, 0, 0, 0, 0, 0, 4, 0x40, 0x0b, 0x7e, 0, 0x42, 0x7b, 0x0b,
+    7, 46, 6, 3, 0x61, 0x64, 0x64, 0, 0, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2, 0, 5, 0x74, 0x61, 0x62, 0x6c, 0x65, 1, 0,
+    5, 0x69, 0x6e, 0x74, 0x33, 0x32, 3, 0, 5, 0x72, 0x61, 0x74, 0x69, 0x6f, 3, 1, 3, 0x62, 0x69, 0x67, 3, 2,
+    10, 9, 1, 7, 0, 0x20, 0, 0x20, 1, 0x6a, 0x0b]);
+  const module = new WebAssembly.Module(code);
+  const instance = new WebAssembly.Instance(module);
+  const {add: adds, memory, table, int32, ratio, big} = instance.exports;
+  new Uint8Array(memory.buffer).set([9, 8, 7]);
+  table.set(1, adds);
+  const kind = 'webassembly';
+  const ofMemory = {kind: 'arraybuffer', length: 65536};
+  const ofTable = {kind, length: 2, elements: [[0, {kind: 'null'}], [1, {kind: 'function', value: adds.name}]]};
+  Object.assign(gallery, {wasmModule: module, wasmInstance: instance, wasmMemory: memory, wasmTable: table, wasmInt32: int32,
+                          wasmRatio: ratio, wasmBig: big, wasmFunction: adds});
+  Object.assign(told, {
+    wasmModule: {kind},
+    wasmInstance: {kind, internal: {exports: {kind: 'object', properties: {
+      add: {kind: 'function', value: adds.name}, memory: {kind}, table: {kind}, int32: {kind}, ratio: {kind}, big: {kind}}}}},
+    wasmMemory: {kind, internal: {buffer: ofMemory}},
+    wasmTable: ofTable,
+    wasmInt32: {kind, internal: {value: {kind: 'number', value: '42'}}},
+    wasmRatio: {kind, internal: {value: {kind: 'number', value: '2.5'}}},
+    wasmBig: {kind, internal: {value: {kind: 'bigint', value: '-5'}}},
+    wasmFunction: {kind: 'function', value: adds.name},
+  });
+  gallery.wasmOwnGlobal = new WebAssembly.Global({value: 'f32', mutable: true}, -0.75);
+  told.wasmOwnGlobal = {kind, internal: {value: describe(-0.75)}};
+  gallery.wasmShared = new WebAssembly.Memory({initial: 1, maximum: 2, shared: true});
+  gallery.wasmBuffer = gallery.wasmShared.buffer; // Made when it is asked for.
+  told.wasmShared = {kind, internal: {buffer: {kind: kindOf(gallery.wasmBuffer), length: 65536}}};
+}
+
+function end() {
+  told.global = describeGlobal();
+  console.log(JSON.stringify({values: told}));
+  process.abort();
+}
+// The namespace of a module, where this Node.js imports modules.
+import('./names.mjs').then(names => {
+  names.increase();
+  gallery.namespace = names;
+  const properties = {};
+  for (const key of Reflect.ownKeys(names)) properties[describeKey(key)] = describe(names[key], DEPTH - 1);
+  told.namespace = {kind: 'module-namespace', properties};
+}).catch(() => {}).then(() => process.nextTick(end));

@@ -6,9 +6,11 @@ import subprocess
 import time
 
 import comparison
+import expressions
 import facts
 import heap_snapshot
 import holders
+import llnode_lines
 import pending
 import retainers
 import values
@@ -309,5 +311,7 @@ CHECKS = {
     "gc": check_gc,
     "references": lambda context, _: check_references(context, "gt"),
     "holders": check_holders,
+    "llnode": llnode_lines.check,
+    "expressions": lambda context, _: expressions.check(context, "gt"),
     "plugin": lambda context, _: check_plugin(context, "gt"),
 }

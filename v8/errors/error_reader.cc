@@ -193,8 +193,8 @@ ErrorObject ErrorReader::read(uint64_t word) const {
   error.stack += error.message;
   for (const StackLine& site : call_sites(stack)) {
     SourcePlace place = site.combinator.empty() ? names_.place(site) : SourcePlace{};
-    error.frames.push_back(
-        {names_.text(site), names_.call(site), place.script, place.line, place.column, place.script_word});
+    error.frames.push_back({names_.text(site), names_.call(site), place.script, place.line, place.column,
+                            place.script_word, site.site.function});
     error.stack += "\n    at " + error.frames.back().text;
     error.source = ErrorObject::Source::kCaptured;
   }

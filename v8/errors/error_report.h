@@ -13,9 +13,10 @@ struct ErrorFrame {
   std::string text;      ///< everything behind "at "
   std::string function;  ///< as Error.stack names the call; may be ""
   std::string file;
-  uint32_t line = 0;         ///< from 1; 0: unknown
-  uint32_t column = 0;       ///< from 1
-  uint64_t script_word = 0;  ///< tagged Script of `file`, or 0
+  uint32_t line = 0;           ///< from 1; 0: unknown
+  uint32_t column = 0;         ///< from 1
+  uint64_t script_word = 0;    ///< tagged Script of `file`, or 0
+  uint64_t function_word = 0;  ///< tagged JSFunction, or 0
 };
 
 struct ErrorObject {

@@ -15,6 +15,8 @@ constexpr std::pair<std::string_view, ElementType> kClasses[] = {
     {"BigInt64Array", ElementType::kBigInt64}, {"BigUint64Array", ElementType::kBigUint64},
 };
 constexpr uint32_t kIsShared = 1u << 4;  ///< JSArrayBuffer::IsSharedBit, after external, detachable, was-detached, ...
+constexpr uint32_t kIsSharedBefore = 1u << 3;  ///< until 7.8 the bit behind it was IsWasmMemoryBit
+constexpr V8Version kFlagsMoved{8, 0};
 constexpr int kMaxPrototypes = 64;
 
 uint16_t or_else(std::optional<int> value, int other) {
@@ -70,7 +72,8 @@ Bytes BufferReader::array_buffer(uint64_t word) const {
 }
 
 bool BufferReader::is_shared(uint64_t array_buffer) const {
-  return (static_cast<uint32_t>(objects_.field(array_buffer, flags_)) & kIsShared) != 0;
+  uint32_t bit = objects_.heap().layout().rules < kFlagsMoved ? kIsSharedBefore : kIsShared;
+  return (static_cast<uint32_t>(objects_.field(array_buffer, flags_)) & bit) != 0;
 }
 
 Bytes BufferReader::view(uint64_t word, bool typed_array) const {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint64_t kAfterHeader = 24;  ///< of a JSObject: map, properties, elements
 constexpr uint64_t kMaxReactions = 1000;
+constexpr uint64_t kMaxBytes = 4096;        ///< of a buffer, in hexadecimal
 constexpr uint64_t kHashTableEntries = 40;  ///< map, length, three counters
 /// JSDate::value was a tagged number before.
 constexpr V8Version kRawDate{12, 9};
@@ -92,6 +93,9 @@ void Inspector::add_internal(uint64_t word, const MapInfo& map, uint32_t depth, 
     case ValueKind::kClass: return add_function(word, depth, value);
     case ValueKind::kError: return add_captured_stack(word, value);
     case ValueKind::kIterator: return internal(value, "iterated", objects_.field(word, 24), depth);
+    case ValueKind::kModuleNamespace: return add_exports(word, map, depth, value);
+    case ValueKind::kGlobal: return add_global(word, map, depth, value);
+    case ValueKind::kWebAssembly: return add_webassembly(word, map, depth, value);
     case ValueKind::kObject: return add_internal_fields(word, map, value);
     default: return;
   }
@@ -102,9 +106,17 @@ void Inspector::add_captured_stack(uint64_t word, Value& value) {
   const Page* page = heap_.pages().page_of(word - 1);
   StackLines lines(positions_);
   ErrorObject error = ErrorReader(positions_, lines, page != nullptr ? page->isolate : 0).read(word);
-  if (error.source == ErrorObject::Source::kCaptured) {
-    internal(value, "stack", text_value(ValueKind::kString, std::move(error.stack)));
+  if (error.source != ErrorObject::Source::kCaptured) return;
+  internal(value, "stack", text_value(ValueKind::kString, std::move(error.stack)));
+  Value calls;
+  calls.kind = ValueKind::kArray;
+  for (const ErrorFrame& frame : error.frames) {
+    Entry entry;
+    entry.index = calls.elements.size();
+    entry.value = tree(frame.function_word, 0);
+    calls.elements.push_back(std::move(entry));
   }
+  internal(value, "error stack", std::move(calls));
 }
 
 uint64_t Inspector::collection_size(uint64_t word) const {
@@ -216,10 +228,11 @@ void Inspector::add_generator(uint64_t word, uint32_t depth, Value& value) {
   if (value.kind == ValueKind::kAsyncFunction) internal(value, "promise", objects_.field(word, 80), depth);
 }
 
-std::string Inspector::date_text(uint64_t word) const {
+void Inspector::add_date(uint64_t word, Value& value) {
   uint64_t bits = objects_.field(word, 24);
   auto time = heap_.layout().rules < kRawDate ? number(bits) : std::optional(std::bit_cast<double>(bits));
-  return time ? iso_date(*time) : "";
+  value.value = time ? iso_date(*time) : "";
+  if (time) internal(value, "time", number_value(*time));
 }
 
 std::string Inspector::regexp_text(uint64_t word) const {
@@ -255,6 +268,13 @@ void Inspector::add_buffer_elements(uint64_t word, Value& value) {
   uint64_t count = bytes.size / size;
   uint64_t wanted = std::min(count, options_.max_elements);
   auto data = buffers_.read(bytes, 0, wanted * size);
+  std::string shown;
+  for (uint64_t i = 0; i < std::min<uint64_t>({data.size(), options_.max_elements, kMaxBytes}); ++i) {
+    shown += fmt::format("{}{:02x}", i == 0 ? "" : ", ", std::to_integer<unsigned>(data[i]));
+  }
+  Value hexadecimal = text_value(ValueKind::kExternal, std::move(shown));
+  hexadecimal.text_cut = bytes.size > std::min<uint64_t>(options_.max_elements, kMaxBytes);
+  internal(value, "bytes", std::move(hexadecimal));
   for (uint64_t i = 0; (i + 1) * size <= data.size() && values_ <= options_.max_values; ++i, ++values_) {
     Entry entry;
     entry.index = i;
@@ -276,7 +296,7 @@ void Inspector::add_internal_fields(uint64_t word, const MapInfo& map, Value& va
   const MemoryReader& memory = heap_.target().memory();
   for (uint64_t at = first; at < end; at += 8) {
     uint64_t field = objects_.field(word, at);
-    std::string text = fmt::format("{:#x}", field);
+    std::string text = fmt::format("{:#018x}", field);
     auto vtable = (field & kTagMask) == 0 && field != 0 ? memory.read_u64(Address(field)) : std::nullopt;
     std::string name = vtable ? class_of_vtable(heap_.target(), Address(*vtable)) : "";
     if (!name.empty()) text += " (" + name + ")";

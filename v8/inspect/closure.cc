@@ -62,6 +62,8 @@ void Inspector::add_context(uint64_t context, uint32_t depth, Value& value) {
     value.remark = "no context of a function, block or module";
     return;
   }
+  if (contents.previous != 0) internal(value, "previous", contents.previous, 0);
+  internal(value, "scope_info", contents.scope_info, 0);
   for (const ContextVariable& variable : contents.variables) {
     if (value.properties.size() >= options_.max_properties || values_ > options_.max_values) {
       ++value.more_properties;

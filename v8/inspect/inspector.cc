@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "v8/inspect/big_integer.h"
+#include "v8/objects/scope_info.h"
 #include "v8/objects/shape.h"
 
 namespace inquest::v8 {
@@ -129,7 +130,7 @@ Value Inspector::tree(uint64_t word, uint32_t depth) {
   value.address = Address(word);
   value.kind = kinds_.of(*map, word);
   set_type(word, *map, value);
-  set_primitive(word, *map, value);
+  set_primitive(word, value);
   if (map->category != Category::kReceiver && value.kind != ValueKind::kInternal) return value;
   set_summary(word, *map, value);
   if (std::ranges::find(above_, word) != above_.end()) {
@@ -158,7 +159,8 @@ void Inspector::add_members(uint64_t word, const MapInfo& map, uint32_t depth, V
 
 void Inspector::set_type(uint64_t word, const MapInfo& map, Value& value) {
   if (map.category == Category::kReceiver) {
-    value.type = names_for(word).name(map, word);
+    value.type = type_name(word, map);
+    if (value.kind == ValueKind::kObject) value.kind = kind_by_name(word, map, value.type);
     if (value.kind == ValueKind::kMap && value.type.ends_with("Iterator")) value.kind = ValueKind::kIterator;
     if (value.kind == ValueKind::kSet && value.type.ends_with("Iterator")) value.kind = ValueKind::kIterator;
     if (value.kind == ValueKind::kWeakMap && value.type == "WeakSet") value.kind = ValueKind::kWeakSet;
@@ -171,7 +173,7 @@ void Inspector::set_type(uint64_t word, const MapInfo& map, Value& value) {
   }
 }
 
-void Inspector::set_primitive(uint64_t word, const MapInfo& map, Value& value) {
+void Inspector::set_primitive(uint64_t word, Value& value) {
   switch (value.kind) {
     case ValueKind::kNumber: value.value = std::bit_cast<double>(objects_.field(word, 8)); break;
     case ValueKind::kBoolean: value.value = heap_.root("true_value") == word; break;
@@ -201,7 +203,24 @@ void Inspector::set_primitive(uint64_t word, const MapInfo& map, Value& value) {
     }
     default: break;
   }
-  (void)map;
+}
+
+/// What `name` is, where it is no getter: JSFunction::GetDebugName. Else the name in the source.
+std::string Inspector::function_name(uint64_t word) const {
+  auto own = objects_.own_data_property(word, heap_.root("name_string"));
+  if (own && objects_.is_string(*own)) return objects_.string(*own, kMaxName).value_or("");
+  return objects_.function_name(word);
+}
+
+/// Constructor names; most follow from the map alone.
+std::string Inspector::type_name(uint64_t word, const MapInfo& map) {
+  const ConstructorNames& names = names_for(word);
+  if (map.index >= type_names_.size()) type_names_.resize(map.index + 1);
+  std::optional<std::string>& known = type_names_[map.index];
+  if (known) return *known;
+  std::string name = names.name(map, word);
+  if (!names.depends_on_object(map)) known = name;
+  return name;
 }
 
 /// What is said of an object in one line.
@@ -218,16 +237,44 @@ void Inspector::set_summary(uint64_t word, const MapInfo& map, Value& value) {
     case ValueKind::kDataView:
     case ValueKind::kArrayBuffer:
     case ValueKind::kSharedArrayBuffer: return add_buffer_facts(word, value);
-    case ValueKind::kDate: value.value = date_text(word); break;
+    case ValueKind::kDate: return add_date(word, value);
+    case ValueKind::kGlobal:
+      if (heap_.types()[map.type].name == "JSGlobalProxy") value.value = std::string("proxy");
+      break;
+    case ValueKind::kInternal:
+      if (value.type == "Map") add_hidden_class(word, value);
+      if (value.type == "ScopeInfo") {
+        if (auto scope = ScopeInfo::read(objects_, word)) value.value = scope->function_names().name;
+      }
+      break;
     case ValueKind::kRegExp: value.value = regexp_text(word); break;
     case ValueKind::kPromise: value.value = std::string(promise_state(word)); break;
     case ValueKind::kFunction:
     case ValueKind::kClass:
-      value.value = objects_.function_name(word);
+      value.value = function_name(word);
       set_place(word, value);
       break;
     default: break;
   }
+}
+
+/// What llnode tells of a hidden class.
+void Inspector::add_hidden_class(uint64_t word, Value& value) {
+  const MapInfo* map = objects_.map_info(word);
+  if (map == nullptr) return;
+  auto add = [&](const char* name, uint64_t number) {
+    internal(value, name, number_value(static_cast<double>(number)));
+  };
+  add("own_descriptors", objects_.own_descriptors(*map));
+  uint64_t words = map->instance_size / 8;
+  if (map->category != Category::kReceiver) {
+    add("constructor_index", map->inobject_start);
+  } else {
+    add("in_object_size", words > map->inobject_start ? words - map->inobject_start : 0);
+  }
+  add("instance_size", map->instance_size);
+  uint64_t descriptors = objects_.field(word, heap_.layout().map.descriptors);
+  internal(value, "descriptors", text_value(ValueKind::kExternal, fmt::format("{:#x}", descriptors)));
 }
 
 void Inspector::internal(Value& value, std::string name, uint64_t word, uint32_t depth) {

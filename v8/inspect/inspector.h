@@ -37,7 +37,7 @@ class Inspector {
  private:
   Value tree(uint64_t word, uint32_t depth);
   void add_members(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
-  void set_primitive(uint64_t word, const MapInfo& map, Value& value);
+  void set_primitive(uint64_t word, Value& value);
   void set_type(uint64_t word, const MapInfo& map, Value& value);
   void set_summary(uint64_t word, const MapInfo& map, Value& value);
   std::optional<uint64_t> array_element(uint64_t word, uint64_t index) const;
@@ -65,12 +65,29 @@ class Inspector {
   void add_buffer_facts(uint64_t word, Value& value);
   void add_buffer_elements(uint64_t word, Value& value);
   void add_internal_fields(uint64_t word, const MapInfo& map, Value& value);
+  void add_hidden_class(uint64_t word, Value& value);
   void add_slots(uint64_t word, uint64_t first, uint64_t count, uint32_t depth, Value& value);
   void add_internal_object(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
   uint64_t collection_size(uint64_t word) const;
-  std::string date_text(uint64_t word) const;
+  void add_date(uint64_t word, Value& value);
   std::string regexp_text(uint64_t word) const;
   std::string_view promise_state(uint64_t word) const;
+
+  // wasm.cc
+  bool has_builtin_constructor(const MapInfo& map) const;
+  /// Of an object whose type V8 does not name; kObject when its name says nothing.
+  ValueKind kind_by_name(uint64_t word, const MapInfo& map, std::string_view type) const;
+  template <class Visit>
+  void for_each_field(uint64_t word, const MapInfo& map, Visit visit) const;
+  uint64_t first_field(uint64_t word, const MapInfo& map, ValueKind kind) const;
+  uint64_t module_of_namespace(uint64_t word, const MapInfo& map) const;
+  uint64_t export_cell(uint64_t module, uint64_t key) const;
+  void add_exports(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void add_global(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void add_webassembly(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  uint64_t table_entry(uint64_t entry) const;
+  void add_wasm_table(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void add_wasm_global(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
 
   // closure.cc
   void add_function(uint64_t word, uint32_t depth, Value& value);
@@ -83,6 +100,8 @@ class Inspector {
   static void internal(Value& value, std::string name, Value inner);
   bool elements_full(const Value& value) const { return value.elements.size() >= options_.max_elements; }
   const ConstructorNames& names_for(uint64_t word) const;
+  std::string type_name(uint64_t word, const MapInfo& map);
+  std::string function_name(uint64_t word) const;
   bool is_named(uint64_t word, std::string_view type) const;
   std::optional<double> number(uint64_t word) const;
 
@@ -93,6 +112,7 @@ class Inspector {
   BufferReader buffers_;
   SourcePositions positions_;
   std::vector<ConstructorNames> names_;
+  std::vector<std::optional<std::string>> type_names_;  ///< by index of the map
   InspectOptions options_;
   uint64_t values_ = 0;          ///< built so far
   std::vector<uint64_t> above_;  ///< the objects that contain what is being built

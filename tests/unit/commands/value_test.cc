@@ -71,6 +71,72 @@ TEST(ValueText, KeepsLlnodesShape) {
   EXPECT_EQ(value_text(session).substr(0, 65), "0x1001:<Object: Session elements {\n    [3]=<Smi: 1>}\n  properties");
 }
 
+v8::NamedValue named(std::string name, Value value) {
+  v8::NamedValue member;
+  member.name = std::move(name);
+  member.value = std::move(value);
+  return member;
+}
+
+Value text(ValueKind kind, std::string content) {
+  Value result;
+  result.kind = kind;
+  result.value = std::move(content);
+  return result;
+}
+
+TEST(ValueText, KeepsLlnodesFormsOfBuiltins) {
+  Value date = object("Date", 0x1001);
+  date.kind = ValueKind::kDate;
+  date.value = std::string("2016-04-30T07:06:40.123Z");
+  date.internal.push_back(named("time", number(1462000000123)));
+  EXPECT_EQ(value_text(date), "0x1001:<JSDate: 1462000000123.000000 2016-04-30T07:06:40.123Z>");
+
+  Value context = object("FunctionContext", 0x2001);
+  context.kind = ValueKind::kInternal;
+  Value outer = object("ScriptContext", 0x3001);
+  outer.kind = ValueKind::kInternal;
+  outer.brief = true;
+  Value scope = object("ScopeInfo", 0x3009);
+  scope.kind = ValueKind::kInternal;
+  scope.value = std::string("f");
+  scope.brief = true;
+  context.internal = {named("previous", outer), named("scope_info", scope)};
+  context.properties = {named("count", number(2))};
+  Value function = object("Function", 0x4001);
+  function.kind = ValueKind::kFunction;
+  function.value = std::string("counter");
+  function.place = "a.js:1:2";
+  function.internal = {named("context", context), named("source", text(ValueKind::kString, "function counter() {}"))};
+  EXPECT_EQ(value_text(function),
+            "0x4001:<function: counter at a.js:1:2\n  context=0x2001:<Context: {\n    (previous)=0x3001:<Context>,\n"
+            "    (scope_info)=0x3009:<ScopeInfo: for function f>,\n    count=<Smi: 2>}>\n  source:\n"
+            "function counter() {}\n>");
+
+  Value mapped = object("Session", 0x1001);
+  mapped.internal.push_back(named("map", object("Map", 0x5001)));
+  EXPECT_EQ(value_text(mapped), "0x0000000000001001(map=0x0000000000005001):<Object: Session>");
+}
+
+TEST(ValueText, KeepsLlnodesFormsOfBuffers) {
+  Value buffer = object("Buffer", 0x1001);
+  buffer.kind = ValueKind::kTypedArray;
+  buffer.length = 20;
+  buffer.internal = {named("backing_store", text(ValueKind::kExternal, "0x7000")), named("byte_length", number(20)),
+                     named("byte_offset", number(8))};
+  Value brief = buffer;
+  brief.brief = true;
+  EXPECT_EQ(value_text(brief),
+            "0x1001:<ArrayBufferView: backingStore=0x0000000000007000, byteOffset=8, byteLength=20> Buffer(20)");
+  buffer.internal.push_back(named("bytes", text(ValueKind::kExternal, "61, 20")));
+  buffer.internal.back().value.text_cut = true;
+  buffer.elements.push_back({.index = 0, .key = {}, .value = number(0x61)});
+  EXPECT_EQ(
+      value_text(buffer),
+      "0x1001:<ArrayBufferView: backingStore=0x0000000000007000, byteOffset=8, byteLength=20: [\n  61, 20 ...\n]> "
+      "Buffer(20)");
+}
+
 TEST(ValueText, LosesNoDigits) {
   Value boxed = number(1.25);
   boxed.address = Address(0x11);
