@@ -27,6 +27,8 @@ Registry::Registry() {
   commands_.push_back(make_v8_errors());
   commands_.push_back(make_v8_source());
   commands_.push_back(make_v8_functions());
+  commands_.push_back(make_v8_getactivehandles());
+  commands_.push_back(make_v8_getactiverequests());
   commands_.push_back(make_v8_settings());
   commands_.push_back(make_resolve_inlines());
   commands_.push_back(make_resolve_src_lines());

@@ -60,6 +60,8 @@ std::unique_ptr<const Command> make_v8_async();
 std::unique_ptr<const Command> make_v8_errors();
 std::unique_ptr<const Command> make_v8_source();
 std::unique_ptr<const Command> make_v8_functions();
+std::unique_ptr<const Command> make_v8_getactivehandles();
+std::unique_ptr<const Command> make_v8_getactiverequests();
 std::unique_ptr<const Command> make_v8_settings();
 std::unique_ptr<const Command> make_v8_findrefs();
 std::unique_ptr<const Command> make_v8_find();

@@ -1,5 +1,6 @@
 """The lines that scripts written for llnode look for: each command's output, line by line, against llnode's shapes (src/llnode.cc,
 llscan.cc, printer.cc of llnode 4.0.0). A line may say more behind what llnode prints, never something else instead."""
+import json
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -147,6 +148,15 @@ def failures_of_references(inquest) -> list[str]:
     return failures[:5]
 
 
+def failures_of_handles(inquest, told: list[str]) -> list[str]:
+    printed = inquest.run("v8", "getactivehandles")
+    found = sorted(re.findall(rf"^{A}:<Object: (\w+)", printed, re.MULTILINE))
+    if found != told or f"\nTotal: {len(told)}\n" not in printed:
+        return [f"v8 getactivehandles: {found}, the program had {told}; it ends with {printed[-30:]!r}"]
+    requests = inquest.run("v8", "getactiverequests").splitlines()
+    return [] if re.fullmatch(r"Total: \d+", requests[-1]) else [f"v8 getactiverequests ends with {requests[-1]!r}"]
+
+
 def check(context, case: str) -> list[str]:
     failures = []
     cores = {name: context.open(context.make(name)) for name in ("jsstack", "values", "holders")}
@@ -157,6 +167,7 @@ def check(context, case: str) -> list[str]:
         if wanted not in said or len(said.splitlines()) != 1:
             failures.append(f"{command}: {said!r}, llnode says {wanted!r}")
     failures += failures_of_members(cores["values"])
+    failures += failures_of_handles(cores["values"], json.loads((context.make("values") / "truth.json").read_text())["handles"])
     failures += failures_of_references(cores["holders"])
     context.say(f"{len(SHAPES_OF_ANY_CORE) + len(MISTAKES)} outputs, {len(MEMBERS)} members, {len(DETAILED)} values in detail")
     return failures

@@ -90,6 +90,19 @@ TEST_F(FindRefsTest, TreesEndAtRootsAndInCycles) {
   EXPECT_EQ(json["rows"][0]["more"], 2);
 }
 
+TEST_F(FindRefsTest, TreesAreAsWideAsSet) {
+  refers_to(0x1001).rows = {reference(0x2001, "A", {.kind = EdgeKind::kProperty, .name = "x"}, 0x1001)};
+  refers_to(0x2001).rows = {reference(0x3001, "B", {.kind = EdgeKind::kProperty, .name = "y"}, 0x2001)};
+  EXPECT_EQ(text("v8 settings set tree-padding 4"), "Tree padding set to 4\n");
+  EXPECT_EQ(text("v8 findrefs -r 0x1001"), "0x2001: A.x=0x1001\n    + 0x3001: B.y=0x2001\n");
+  EXPECT_EQ(text("v8 settings set tree-padding 0"), "Tree padding set to 1\n");
+  EXPECT_EQ(text("v8 settings set color never"), "Color set to 'never'\n");
+  for (const char* line : {"v8 settings set tree-padding wide", "v8 settings set tree-padding", "v8 settings get color",
+                           "v8 settings set color", "v8 settings set size 3"}) {
+    EXPECT_EQ(cores.run(line).outcome.status, kExitUsage) << line;
+  }
+}
+
 TEST_F(FindRefsTest, KnowsWhatIsLookedFor) {
   using By = v8::ReferenceQuery::By;
   auto asked = [&](const std::string& line) {
