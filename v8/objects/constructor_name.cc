@@ -1,11 +1,13 @@
 #include "v8/objects/constructor_name.h"
 
+#include <ranges>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace inquest::v8 {
 namespace {
-constexpr int kMaxPrototypes = 8192;
+constexpr size_t kMaxPrototypes = 1u << 20;  ///< of one chain
 /// The first V8 in which a prototype's constructor comes before a @@toStringTag further up.
 constexpr V8Version kNearestPrototypeWins{10, 0};
 constexpr V8Version kOwnNameWins{14, 2};
@@ -97,36 +99,53 @@ std::string ConstructorNames::name(const MapInfo& map, uint64_t object) const {
   return found ? *found : class_name(map, object);
 }
 
-/// What the prototypes from `first` on say. Objects share them, so it is worked out once for each first prototype.
+/// What the prototypes from `first` on say. Objects share them, and long chains share their ends: it is worked out once
+/// for each prototype, from the end.
 const ConstructorNames::Chain& ConstructorNames::chain_from(uint64_t first) const {
-  auto [entry, fresh] = chains_.try_emplace(first);
-  Chain& chain = entry->second;
-  if (!fresh) return chain;
-  bool tag_seen = false, constructor_seen = false;
-  uint64_t current = first;
-  for (int i = 0; i < kMaxPrototypes && !(tag_seen && constructor_seen && chain.nearest); ++i) {
-    const MapInfo* map = objects_.map_of(current);
+  static const Chain kNothing;
+  const Layout& layout = objects_.heap().layout();
+  std::vector<std::pair<uint64_t, uint64_t>> unknown;  // each with its prototype
+  for (uint64_t word = first; unknown.size() < kMaxPrototypes;) {
+    const MapInfo* map = objects_.map_of(word);
     if (!map || map->category != Category::kReceiver || map->type == objects_.heap().types().js_proxy) break;
-    // A @@toStringTag that is a getter, or no string, ends the older rule's search, but not the newer one's.
-    if ((!tag_seen || !chain.nearest) && objects_.has_own_property(current, to_string_tag_)) {
-      auto tag = objects_.own_data_property(current, to_string_tag_);
-      std::optional<std::string> text;
-      if (tag && objects_.is_string(*tag)) text = objects_.string(*tag).value_or("");
-      if (!tag_seen) chain.tag = text;
-      if (!chain.nearest) chain.nearest = text;
-      tag_seen = true;
-    }
-    if ((!constructor_seen || !chain.nearest) && objects_.has_own_property(current, constructor_)) {
-      auto constructor = objects_.own_data_property(current, constructor_);
-      std::optional<std::string> name;
-      if (constructor && objects_.is_function(*constructor)) name = objects_.function_debug_name(*constructor);
-      if (name && (name->empty() || *name == "Object")) name.reset();
-      if (!constructor_seen) chain.constructor = name;
-      if (!chain.nearest) chain.nearest = name;
-      constructor_seen = true;
-    }
-    current = objects_.field(map->map + 1, objects_.heap().layout().map.prototype);
+    if (!chains_.try_emplace(word).second) break;  // known, or a ring
+    uint64_t next = objects_.field(map->map + 1, layout.map.prototype);
+    unknown.emplace_back(word, next);
+    word = next;
   }
+  for (auto [word, next] : std::ranges::reverse_view(unknown)) {
+    auto behind = chains_.find(next);
+    Chain chain = own_part(word);
+    if (behind != chains_.end()) {
+      const Chain& rest = behind->second;
+      if (!std::exchange(chain.has_tag, chain.has_tag || rest.has_tag)) chain.tag = rest.tag;
+      if (!std::exchange(chain.has_constructor, chain.has_constructor || rest.has_constructor))
+        chain.constructor = rest.constructor;
+      if (!chain.nearest) chain.nearest = rest.nearest;
+    }
+    chains_[word] = std::move(chain);
+  }
+  auto found = chains_.find(first);
+  return found == chains_.end() ? kNothing : found->second;
+}
+
+/// What one prototype says by itself. A @@toStringTag that is a getter, or no string, ends the older rule's search, but
+/// not the newer one's.
+ConstructorNames::Chain ConstructorNames::own_part(uint64_t word) const {
+  Chain chain;
+  chain.has_tag = objects_.has_own_property(word, to_string_tag_);
+  if (chain.has_tag) {
+    auto tag = objects_.own_data_property(word, to_string_tag_);
+    if (tag && objects_.is_string(*tag)) chain.tag = objects_.string(*tag).value_or("");
+  }
+  chain.has_constructor = objects_.has_own_property(word, constructor_);
+  if (chain.has_constructor) {
+    auto constructor = objects_.own_data_property(word, constructor_);
+    if (constructor && objects_.is_function(*constructor))
+      chain.constructor = objects_.function_debug_name(*constructor);
+    if (chain.constructor && (chain.constructor->empty() || *chain.constructor == "Object")) chain.constructor.reset();
+  }
+  chain.nearest = chain.tag ? chain.tag : chain.constructor;
   return chain;
 }
 

@@ -31,7 +31,10 @@ class ConstructorNames {
     std::optional<std::string> nearest;      ///< by the newer rule
     std::optional<std::string> tag;          ///< of the first prototype with a @@toStringTag, when that is a string
     std::optional<std::string> constructor;  ///< of the first prototype with a constructor, when that tells something
+    bool has_tag = false;                    ///< whether there is such a prototype
+    bool has_constructor = false;
   };
+  Chain own_part(uint64_t word) const;
   const Chain& chain_from(uint64_t first) const;
   std::string constructor_name(uint64_t function) const;
   bool has_null_prototype(const MapInfo& map) const;
