@@ -64,9 +64,9 @@ Result<Expression> first_term(std::string_view term, uint64_t sum, const Exists&
     return Expression{*value + sum};
   }
   auto hexadecimal = number(term, 16), decimal = number(term, 10);
-  if (!hexadecimal) return no_address(whole);
+  if (!hexadecimal && !decimal) return no_address(whole);
   if (!decimal) return Expression{*hexadecimal + sum};
-  if (*decimal != *hexadecimal && !exists(*decimal + sum) && exists(*hexadecimal + sum)) {
+  if (hexadecimal && *decimal != *hexadecimal && !exists(*decimal + sum) && exists(*hexadecimal + sum)) {
     return Expression{*hexadecimal + sum,
                       fmt::format("{} is read as hexadecimal, 0x{}: nothing is at the decimal number.", term, term)};
   }

@@ -7,6 +7,7 @@ import time
 
 import comparison
 import expressions
+import extremes
 import facts
 import heap_snapshot
 import holders
@@ -311,6 +312,7 @@ CHECKS = {
     "gc": check_gc,
     "references": lambda context, _: check_references(context, "gt"),
     "holders": check_holders,
+    "extremes": extremes.check,
     "llnode": llnode_lines.check,
     "expressions": lambda context, _: expressions.check(context, "gt"),
     "plugin": lambda context, _: check_plugin(context, "gt"),

@@ -20,6 +20,7 @@ TEST(ExpressionTest, TakesAddressesAsTheyArePrinted) {
   EXPECT_EQ(parse("2e41b0f20031")->value, 0x2e41b0f20031u);
   EXPECT_EQ(parse("  0x10  ")->value, 0x10u);
   EXPECT_EQ(parse("4294967296")->value, 0x100000000u);
+  EXPECT_EQ(parse("18446744073709551615")->value, ~uint64_t{0}) << "too long for hexadecimal digits";
   EXPECT_EQ(parse("0x2e41b0f20031")->note, "");
 }
 

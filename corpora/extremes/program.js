@@ -1,0 +1,45 @@
+'use strict';
+// What is too long, too deep or too odd for a line: one instance of Extremes holds it all.
+const crypto = require('crypto');
+const MB = 1 << 20;
+const hash = text => crypto.createHash('sha1').update(text).digest('hex');
+
+class Extremes {}
+const held = new Extremes();
+const told = {strings: {}, names: {}};
+
+function string(name, text) {
+  held[name] = text;
+  told.strings[name] = {length: text.length, start: text.slice(0, 16), sha1: hash(text)};
+}
+string('flat', Buffer.alloc(100 * MB, '0123456789abcdefghijklmnopqrstuvwxyz').latin1Slice());
+string('wide', Buffer.alloc(100 * MB, '\u20ac0', 'utf16le').ucs2Slice());
+let joined = 'joined:';
+for (let i = 0; i < 200000; i++) joined += `part ${i};`;
+const copy = Buffer.from(joined); // Hashing would put it together.
+told.strings.joined = {length: joined.length, start: joined.slice(0, 16), sha1: hash(copy)};
+held.joined = `${joined}`;
+
+held.million = Array.from({length: 1e6}, (_, i) => i * 2);
+held.objects = Array.from({length: 1e5}, (_, i) => ({i}));
+held.doubles = Array.from({length: 1e6}, (_, i) => i + 0.5);
+told.million = {length: 1e6, last: 1999998};
+
+// A chain of prototypes, and one that a test makes a ring of in the core.
+let chain = {bottom: true};
+for (let i = 0; i < 20000; i++) chain = Object.create(chain);
+held.chain = chain;
+held.ring = Object.create({inner: 1});
+held.ring.own = 'ring';
+let nested = {};
+for (let i = 0; i < 20000; i++) nested = {nested};
+held.nested = nested;
+
+for (const name of ['line\nbreak', 'escape\x1b[2J', 'back\b', 'nul\0', 'right\u202eleft', 'quote"\'', 'a.b[0]', '', 'lone\ud800', '\u{1f600}']) {
+  held[`name of ${name}`] = {[name]: name};
+  told.names[`name of ${name}`] = name;
+}
+held.odd = new ({['odd\x1b[2J\nname']: class {}}['odd\x1b[2J\nname'])();
+
+console.log(JSON.stringify(told));
+process.abort();
