@@ -5,7 +5,6 @@ namespace {
 
 constexpr uint16_t kRepresentationMask = 7, kOneByteBit = 8, kUncachedBit = 16;
 constexpr int kMostSteps = 16;  ///< slices and thin strings on the way to the characters: two in a sound heap
-constexpr uint64_t kMostUnits = 1u << 29;
 
 }  // namespace
 
@@ -15,11 +14,12 @@ bool is_one_byte(const MapInfo& map) { return (map.type & kOneByteBit) != 0; }
 
 std::optional<Characters> flat_text(const ObjectReader& objects, uint64_t word, uint64_t from, uint64_t count) {
   const StringLayout& layout = objects.heap().layout().string;
-  if (count > kMostUnits || from > kMostUnits) return std::nullopt;
   for (int i = 0; i < kMostSteps; ++i) {
     word = objects.resolved(word);
     const MapInfo* map = objects.map_of(word);
     if (map == nullptr || map->category != Category::kString) return std::nullopt;
+    auto length = objects.string_length(word);
+    if (!length || from > *length || count > *length - from) return std::nullopt;
     bool one_byte = is_one_byte(*map);
     uint64_t unit = one_byte ? 1 : 2;
     switch (string_kind(*map)) {
@@ -50,7 +50,6 @@ std::optional<Characters> flat_text(const ObjectReader& objects, uint64_t word, 
         break;
       default: return std::nullopt;
     }
-    if (from > kMostUnits) return std::nullopt;
   }
   return std::nullopt;
 }

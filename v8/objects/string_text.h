@@ -25,7 +25,8 @@ struct Characters {
 };
 
 /// The units [from, from + count) of a string: behind slices, thin strings and cons strings that have been put together
-/// already, also outside of the heap. Nothing when they do not lie in one piece, or not in the core.
+/// already, also outside of the heap. Nothing when they do not lie in one piece, when
+/// there are fewer, or when they are not in the core.
 std::optional<Characters> flat_text(const ObjectReader& objects, uint64_t word, uint64_t from, uint64_t count);
 
 /// UTF-8 to UTF-16; bytes that are no UTF-8 become U+FFFD.
