@@ -35,10 +35,14 @@ Error no_address(std::string_view text) {
                      "give it as other commands print it, such as 0x2e41b0f20031");
 }
 
-/// The number of "$12", 0 of "$", nothing of anything else.
+constexpr uint64_t kLast = UINT64_MAX;
+
+/// The number of "$12", kLast of "$", nothing of anything else; $0 is a debugger's.
 std::optional<uint64_t> printed_number(std::string_view term) {
   if (!term.starts_with('$')) return std::nullopt;
-  return term.size() == 1 ? 0 : number(term.substr(1), 10);
+  if (term.size() == 1) return kLast;
+  auto index = number(term.substr(1), 10);
+  return index && *index != 0 ? index : std::nullopt;
 }
 
 Error not_printed(std::string_view term, const PrintedValues& printed) {
@@ -54,7 +58,7 @@ Error not_printed(std::string_view term, const PrintedValues& printed) {
 Result<Expression> first_term(std::string_view term, uint64_t sum, const Exists& exists, const PrintedValues* printed,
                               std::string_view whole) {
   if (auto index = printed_number(term); index && printed != nullptr) {
-    auto word = printed->at(*index == 0 ? printed->count() : *index);
+    auto word = printed->at(*index == kLast ? printed->count() : *index);
     if (!word) return not_printed(term, *printed);
     return Expression{*word + sum};
   }
