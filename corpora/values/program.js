@@ -339,7 +339,8 @@ if (typeof WebAssembly === 'object') {
 require('net').createServer(() => {}).listen(0);
 require('dgram').createSocket('udp4').bind(0);
 require('fs').watch(__dirname);
-require('fs').watch(__dirname).unref();
+const watcher = require('fs').watch(__dirname);
+if (watcher.unref) watcher.unref();
 
 function end() {
   describeGlobal(); // Looking at it loads what is made on demand.
