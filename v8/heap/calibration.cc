@@ -25,7 +25,12 @@ bool begins_something(const Heap& heap, const Page& page, MapCache& maps, uint64
   for (const LinearArea& area : heap.areas_of(page)) {
     if (area.top == page.area_start.value() + offset) return true;
   }
-  return maps.find(load64(page.data + offset)) != nullptr;
+  uint64_t word = load64(page.data + offset);
+  if (maps.find(word) != nullptr) return true;
+  // What was there has moved: a page that a collection was emptying has its new address in place of the map.
+  if (word == 0 || word % 8 != 0) return false;
+  auto moved = heap.pages().word(word);
+  return moved && maps.find(*moved) != nullptr;
 }
 
 /// For every word of the heap that equals `map`: votes[i] counts how often candidate i's size leads on.
