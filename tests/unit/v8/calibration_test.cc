@@ -45,6 +45,23 @@ TEST(Calibration, AMajorityIsEnough) {
   EXPECT_EQ(v8.open()->calibration().free_space_unit, 8u);
 }
 
+TEST(Calibration, WhatHasMovedAwayIsNoArgumentAgainstASize) {
+  // Behind each free space of 24 bytes lay an object whose new address is there instead; 24 words on an object begins.
+  V8Builder v8;
+  uint64_t moved = v8.heap_number(1) - 1;
+  for (int i = 0; i < 5; ++i) {
+    std::vector<uint64_t> words(24, 0xabab);
+    words[0] = v8.root("free_space_map");
+    words[1] = smi(24);
+    words[3] = moved;
+    v8.add(words);
+    v8.heap_number(2);
+  }
+  auto heap = v8.open();
+  EXPECT_EQ(heap->calibration().free_space_unit, 1u);
+  EXPECT_THAT(heap->provenance().free_space_unit, ::testing::HasSubstr("0 : 0"));
+}
+
 TEST(Calibration, DamagedFreeSpaceHasNoVote) {
   V8Builder v8;
   add_free_space(v8, 30, 30);

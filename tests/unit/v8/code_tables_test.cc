@@ -43,6 +43,22 @@ TEST(SourcePositions, DamagedTablesEnd) {
   EXPECT_EQ(find_source_position(bytes({10, 40, 9, 0x80}), {10, 2}, 100)->script_offset, 9);
 }
 
+TEST(SourcePositions, TellWhereTheLastOneBegins) {
+  EXPECT_EQ(last_position_offset(bytes({10, 40, 9, 12}), {10, 2}), 8);
+  EXPECT_EQ(last_position_offset({}, {10, 2}), -1);
+}
+
+TEST(DeferredCode, IsReachedByTheNearestJumpForward) {
+  // 0: jcc 40; 6: jmp 48; 11: jcc back to 0; then nothing until 40.
+  std::vector<std::byte> code = bytes({0x0f, 0x84, 34, 0, 0, 0, 0xe9, 37, 0, 0, 0, 0x0f, 0x85, 0xef, 0xff, 0xff, 0xff});
+  code.resize(64, std::byte{0x90});
+  EXPECT_EQ(jump_to_block_around(code, 45), 0u);
+  EXPECT_EQ(jump_to_block_around(code, 48), 6u);
+  EXPECT_EQ(jump_to_block_around(code, 60), 6u);
+  EXPECT_EQ(jump_to_block_around(code, 39), 39u);  // no jump leads there or before it
+  EXPECT_EQ(jump_to_block_around({}, 12), 12u);
+}
+
 TEST(InliningPositions, EntriesOfSixteenBytes) {
   // Entry 1: called at offset 9 of the function inlined as 0, function literal 7.
   uint64_t raw = uint64_t{10} << 1 | uint64_t{1} << 31;
