@@ -12,22 +12,6 @@ namespace {
 
 uint32_t narrow(uint64_t value) { return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX)); }
 
-// Types cannot hold code of the function around them, only functions of their own.
-bool holds_no_inlines(uint16_t tag) {
-  switch (tag) {
-    case DW_TAG_subprogram:
-    case DW_TAG_class_type:
-    case DW_TAG_structure_type:
-    case DW_TAG_union_type:
-    case DW_TAG_enumeration_type:
-    case DW_TAG_subroutine_type:
-    case DW_TAG_call_site:
-    case DW_TAG_GNU_call_site:
-    case DW_TAG_array_type: return true;
-    default: return false;
-  }
-}
-
 // Of call sites with what they pass there are more than of all others.
 bool holds_no_functions(uint16_t tag) {
   switch (tag) {
@@ -37,6 +21,17 @@ bool holds_no_functions(uint16_t tag) {
     case DW_TAG_GNU_call_site:
     case DW_TAG_array_type: return true;
     default: return false;
+  }
+}
+
+// Types cannot hold code of the function around them, only functions of their own.
+bool holds_no_inlines(uint16_t tag) {
+  switch (tag) {
+    case DW_TAG_subprogram:
+    case DW_TAG_class_type:
+    case DW_TAG_structure_type:
+    case DW_TAG_union_type: return true;
+    default: return holds_no_functions(tag);
   }
 }
 

@@ -26,7 +26,6 @@ constexpr uint64_t kSmallest = 256 << 10;  // unpacks in less time than finding 
 constexpr uint64_t kLargest = 256 << 20;
 constexpr uint64_t kShareOfFree = 16;  // takes no more than one part in so many of what is free on the disk
 constexpr uint64_t kAdlerSize = 4;
-constexpr time_t kKeepUnused = 14 * 24 * 3600;
 constexpr time_t kDay = 24 * 3600;
 
 bool is_worthwhile(uint64_t size) { return size >= kSmallest && size <= kLargest; }
@@ -44,15 +43,6 @@ uint32_t checksum_of(Bytes packed) {
   uint32_t checksum = 0;
   for (std::byte byte : packed.last(kAdlerSize)) checksum = checksum << 8 | std::to_integer<uint32_t>(byte);
   return checksum;
-}
-
-void remove_unused(const fs::path& folder) {
-  std::error_code failure;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, failure)) {
-    struct stat status;
-    if (lstat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (std::time(nullptr) - status.st_mtime > kKeepUnused) fs::remove(entry.path(), failure);
-  }
 }
 
 bool has_room(int descriptor, uint64_t size) {

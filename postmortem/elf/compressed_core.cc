@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 
 #include "postmortem/elf/elf_headers.h"
@@ -24,7 +23,6 @@ constexpr uint64_t kHoleBytes = 4096;
 constexpr uint64_t kReserve = 64 << 20;
 // No core is this large; a stream of zeros, which costs no disk space, is stopped here.
 constexpr uint64_t kMaxUnpacked = uint64_t{4} << 40;
-constexpr time_t kKeepUnused = 14 * 24 * 3600;
 constexpr const char* kTemporary = ".unpacking-";
 
 // FNV-1a: stable between runs and builds, unlike std::hash.
@@ -42,15 +40,6 @@ std::string cache_name(const MappedFile& packed) {
   std::string key = fmt::format("{}\n{}\n{}.{}", failure ? packed.path() : absolute.string(), packed.bytes().size(),
                                 status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   return fmt::format("{}-{:016x}", fs::path(packed.path()).stem().string().substr(0, 100), stable_hash(key));
-}
-
-void remove_unused(const fs::path& folder) {
-  std::error_code failure;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, failure)) {
-    struct stat status;
-    if (lstat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (std::time(nullptr) - status.st_mtime > kKeepUnused) fs::remove(entry.path(), failure);
-  }
 }
 
 bool is_zero(Bytes bytes) {

@@ -1,6 +1,9 @@
 #include "postmortem/model/cache_folder.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 
 namespace inquest {
@@ -27,6 +30,16 @@ Result<std::string> cache_folder(std::string_view name) {
   }
   fs::permissions(folder, fs::perms::owner_all, failure);
   return folder.string();
+}
+
+void remove_unused(const std::string& folder) {
+  constexpr time_t kKeepUnused = 14 * 24 * 3600;
+  std::error_code failure;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, failure)) {
+    struct stat status;
+    if (lstat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (std::time(nullptr) - status.st_mtime > kKeepUnused) fs::remove(entry.path(), failure);
+  }
 }
 
 }  // namespace inquest

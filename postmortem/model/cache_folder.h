@@ -12,4 +12,8 @@ namespace inquest {
 /// secrets.
 Result<std::string> cache_folder(std::string_view name);
 
+/// Removes the files of such a folder that have not been written or marked as used (futimens) for two weeks. What
+/// cannot be removed stays.
+void remove_unused(const std::string& folder);
+
 }  // namespace inquest

@@ -13,25 +13,17 @@ children     1,000 processes that live for a moment: every hit with a whole stac
 storm        more hits than can be read: recorded and dropped add up to the calls made
 signals      fatal signals without any core: the stacks that their cores have
 """
-import argparse
 import json
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-from probing import ENVIRONMENT, HERE, Unavailable, compile_c, events_of, expect, gdb_stack, main, native_core, no_probe_left, run, same_stack
+from probing import CALLS, ENVIRONMENT, HERE, Unavailable, calls, compile_c, events_of, expect, gdb_stack, main, native_core, no_probe_left, run, same_stack
 
-CALLS = HERE / "programs" / "calls.c"
 INLINES = HERE / "programs" / "inlines.cc"
-
-
-def calls(work: pathlib.Path, *options: str) -> pathlib.Path:
-    return compile_c(work / "calls", [CALLS], "-pthread", *options)
 
 
 def traced(inquest: pathlib.Path, *words, timeout: float = 60) -> list[dict]:
@@ -285,12 +277,5 @@ def lines(inquest: pathlib.Path, work: pathlib.Path) -> None:
         expect(len(events) == 3, f"{compiler}: {len(events)} events: {frames}")
 
 
-CASES = {function.__name__: function for function in (errors, arguments, stacks, lines, returns, pid, children, storm, signals)}
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--inquest", type=lambda text: pathlib.Path(text).resolve(), required=True)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="inquest-probes-") as temporary:
-        sys.exit(main(CASES, given.inquest, given.case, pathlib.Path(temporary)))
+    main(errors, arguments, stacks, lines, returns, pid, children, storm, signals)

@@ -8,7 +8,6 @@ rate         --rate: no more than so many in any second, all others counted
 stop         --stop: the process is stopped at the hit, and goes on when tracing ends, by kill -9 too; --leave-stopped
 gcore        --gcore: a core of the moment, with the stack of the event; the process goes on
 """
-import argparse
 import collections
 import json
 import pathlib
@@ -16,15 +15,9 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-from probing import ENVIRONMENT, HERE, Unavailable, compile_c, events_of, expect, main, no_probe_left, run
-
-
-def calls(work: pathlib.Path) -> pathlib.Path:
-    return compile_c(work / "calls", [HERE / "programs" / "calls.c"], "-pthread")
+from probing import ENVIRONMENT, Unavailable, calls, events_of, expect, main, no_probe_left, run
 
 
 def state(pid: int) -> str:
@@ -119,12 +112,5 @@ def gcore(inquest: pathlib.Path, work: pathlib.Path) -> None:
     expect(len(events_of(done.stdout)) == 7 and len(list(work.glob("all.*"))) == 1, f"{done.stderr}: {list(work.iterdir())}")
 
 
-CASES = {function.__name__: function for function in (family, rate, stop, gcore)}
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--inquest", type=lambda text: pathlib.Path(text).resolve(), required=True)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="inquest-probes-") as temporary:
-        sys.exit(main(CASES, given.inquest, given.case, pathlib.Path(temporary)))
+    main(family, rate, stop, gcore)

@@ -1,4 +1,5 @@
 """What the tests of the tracer share: whether this machine can trace at all, runs under a pseudo terminal, events as objects."""
+import argparse
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -18,6 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import native_core  # noqa: E402
 
 STATUS_UNAVAILABLE = 77
+CALLS = HERE / "programs" / "calls.c"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "DEBUGINFOD_URLS"} | {"LC_ALL": "C", "TERM": "xterm"}
 
 
@@ -51,6 +54,11 @@ def compile_c(output: pathlib.Path, sources: list[pathlib.Path], *options: str, 
     done = run([compiler, "-O2", "-g", "-fomit-frame-pointer", "-o", output, *sources, *options])
     expect(done.returncode == 0, f"{compiler}: {done.stderr[-1000:]}")
     return output
+
+
+def calls(work: pathlib.Path, *options: str) -> pathlib.Path:
+    """The program that most cases trace."""
+    return compile_c(work / "calls", [CALLS], "-pthread", *options)
 
 
 def events_of(text: str) -> list[dict]:
@@ -141,7 +149,7 @@ def no_probe_left() -> None:
     raise Failed(f"a program of the tracer is still loaded: {listed}")
 
 
-def main(cases: dict, inquest: pathlib.Path, name: str, work: pathlib.Path) -> int:
+def run_case(cases: dict, inquest: pathlib.Path, name: str, work: pathlib.Path) -> int:
     try:
         need_tracing(inquest)
         cases[name](inquest, work)
@@ -154,3 +162,14 @@ def main(cases: dict, inquest: pathlib.Path, name: str, work: pathlib.Path) -> i
         return 1
     print(f"{name}: passed")
     return 0
+
+
+def main(*functions) -> None:
+    """The command line of a file of tests: CASE --inquest PROGRAM; cases are called as their functions."""
+    cases = {function.__name__: function for function in functions}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("case", choices=cases)
+    parser.add_argument("--inquest", type=lambda text: pathlib.Path(text).resolve(), required=True)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="inquest-probes-") as temporary:
+        sys.exit(run_case(cases, given.inquest, given.case, pathlib.Path(temporary)))

@@ -7,14 +7,12 @@ exceptions   type and stack of each of ten kinds of exceptions, as the program p
 deaths       every way to die of corpora/native/crashes without any core: the stacks that the cores have
 million      a million hits and a slow reader: shown and lost add up to the calls, in bounded memory
 """
-import argparse
 import json
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -123,12 +121,5 @@ def million(inquest: pathlib.Path, work: pathlib.Path) -> None:
     print(f"{events} shown, {dropped} dropped, {peak >> 20} MiB")
 
 
-CASES = {function.__name__: function for function in (exceptions, deaths, million)}
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--inquest", type=lambda text: pathlib.Path(text).resolve(), required=True)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="inquest-probes-") as temporary:
-        sys.exit(main(CASES, given.inquest, given.case, pathlib.Path(temporary)))
+    main(exceptions, deaths, million)

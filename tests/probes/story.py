@@ -8,14 +8,12 @@ python   editor.py: set_curterm called through ctypes
 debug    editor.c with an ncurses built with -g from Debian's source package: ClrBlank and ClrUpdate inlined in doupdate
 
 Truth: lines are found in the sources by their text; stacks are those that gdb shows at a breakpoint on set_curterm."""
-import argparse
 import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 
 from probing import ENVIRONMENT, ROOT, Unavailable, compile_c, core_in, expect, gdb_stack, in_terminal, main, run, same_stack
@@ -168,12 +166,5 @@ def debug(inquest: pathlib.Path, work: pathlib.Path) -> None:
     expect("cur_term" in why.split("\n\n")[0], f"why: {why[:600]}")
 
 
-CASES = {"c": c, "python": python, "debug": debug}
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--inquest", type=lambda text: pathlib.Path(text).resolve(), required=True)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="inquest-story-") as temporary:
-        sys.exit(main(CASES, arguments.inquest, arguments.case, pathlib.Path(temporary)))
+    main(c, python, debug)

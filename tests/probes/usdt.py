@@ -8,13 +8,10 @@ python       garbage collections of Debian's python3, next to what gc.callbacks 
 throw        libstdcxx:throw of libstdc++: types as the program prints them
 listing      what `trace --list` shows, next to readelf; what there is not is one clear line
 """
-import argparse
 import json
 import pathlib
 import re
 import shutil
-import sys
-import tempfile
 
 from probing import HERE, Unavailable, compile_c, events_of, expect, main, run
 
@@ -118,12 +115,5 @@ def listing(inquest: pathlib.Path, work: pathlib.Path) -> None:
     expect(done.returncode == 2 and "no return" in done.stderr, f"{done.returncode}: {done.stderr}")
 
 
-CASES = {function.__name__: function for function in (marks, python, throw, listing)}
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--inquest", type=lambda text: pathlib.Path(text).resolve(), required=True)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="inquest-probes-") as temporary:
-        sys.exit(main(CASES, given.inquest, given.case, pathlib.Path(temporary)))
+    main(marks, python, throw, listing)

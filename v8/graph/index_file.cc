@@ -11,7 +11,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 
 #include "postmortem/model/cache_folder.h"
@@ -27,7 +26,6 @@ constexpr std::array<char, 8> kMagic = {'i', 'n', 'q', 'i', 'n', 'd', 'e', 'x'};
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kSectionAlignment = 4096;
 constexpr uint64_t kReserve = 64 << 20;  ///< bytes left free on the disk
-constexpr time_t kKeepUnused = 14 * 24 * 3600;
 constexpr const char* kSuffix = ".refs";
 constexpr const char* kTemporary = ".writing-";
 constexpr size_t kSections = 5;
@@ -124,15 +122,6 @@ bool write_all(int file, std::span<const std::byte> bytes, uint64_t at) {
     at += static_cast<uint64_t>(written);
   }
   return true;
-}
-
-void remove_unused(const fs::path& folder) {
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    struct stat status;
-    if (lstat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (std::time(nullptr) - status.st_mtime > kKeepUnused) fs::remove(entry.path(), ignored);
-  }
 }
 
 std::array<std::span<const std::byte>, kSections> sections_of(const IndexContents& contents) {
@@ -234,7 +223,7 @@ std::optional<Error> IndexFile::save(const IndexContents& contents) const {
   header.sum = checksum(bytes_of(header));
 
   fs::path folder = fs::path(path_).parent_path();
-  remove_unused(folder);
+  remove_unused(folder.string());
   struct statvfs disk;
   if (statvfs(folder.c_str(), &disk) == 0 && uint64_t{disk.f_bavail} * disk.f_frsize < end + kReserve)
     return unusable(fmt::format("the disk of {} has no room for the {} bytes of the index", folder.string(), end));
