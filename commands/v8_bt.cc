@@ -302,9 +302,10 @@ std::unique_ptr<const Command> make_v8_bt() {
       .summary = "JavaScript and native stack of a thread or of all",
       .description =
           "Innermost frame first. JavaScript frames say the line and column that were executing, inlined "
-          "functions included, and are named as in Error.stack; frames of V8's own code are shown as <builtin>, "
-          "<entry>, "
-          "<exit>, functions that wait for the one that was running, as <async>. Where a script has a source map, "
+          "functions included, and are named as in Error.stack; frames of V8's own code are shown as <builtin> and "
+          "<entry>, of WebAssembly as <wasm>, of regular expressions as <regexp>; <exit> is where JavaScript called "
+          "C++, with the function and its arguments where V8 keeps them; functions that wait for the one that was "
+          "running are <async>. Where a script has a source map, "
           "inside itself or in a file next to it, the position in the "
           "original "
           "source follows in brackets. Threads with the same stack are printed together.",

@@ -61,15 +61,23 @@ class GetActive : public Command {
     std::vector<v8::Value> values;
     ValueNumbers numbers(session, args.json());
     std::set<uint64_t> seen;
+    size_t unreadable = 0;
     for (uint64_t word : *words) {
       word = owner_of(**runtime, word);
       if (!seen.insert(word).second) continue;
       auto value = (*runtime)->inspect(word, {}, inspect_options(args, 1));
-      if (!value) continue;
+      if (!value) {
+        ++unreadable;
+        continue;
+      }
       numbers.add(word);
       values.push_back(std::move(*value));
     }
     numbers.tell(report);
+    if (unreadable > 0) {
+      report.incomplete = true;
+      report.warn(fmt::format("{} more could not be read", unreadable));
+    }
     report.body = std::make_unique<ActiveBody>(std::move(values));
     return report;
   }
