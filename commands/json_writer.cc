@@ -4,6 +4,12 @@
 
 namespace inquest::commands {
 
+JsonWriter JsonWriter::of_rows(Output& output, bool is_first) {
+  JsonWriter writer(output);
+  writer.levels_.push_back({.empty = is_first, .lines = true});
+  return writer;
+}
+
 void JsonWriter::separate() {
   if (levels_.empty()) return;
   Level& level = levels_.back();

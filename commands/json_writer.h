@@ -24,6 +24,11 @@ class JsonWriter {
   void begin_array(std::string_view key) { name(key), open('[', false); }
   /// An array with each element on a line of its own: for rows.
   void begin_rows(std::string_view key) { name(key), open('[', true); }
+  /// A writer of further elements of the array of rows that another one has begun; the first of all comes without a
+  /// comma. They are told to that other one by add_rows().
+  static JsonWriter of_rows(Output& output, bool is_first);
+  /// For each part of the rows that such writers write, in order.
+  Output& add_rows() { return levels_.back().empty = false, output_; }
   void end_array() { close(']'); }
 
   template <class Value>

@@ -3,13 +3,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "commands/args.h"
 #include "commands/command.h"
 #include "commands/expression.h"
 #include "commands/histogram.h"
 #include "commands/inspect_options.h"
+#include "commands/ordered_parts.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
@@ -88,6 +93,60 @@ void write_cell(JsonWriter& json, const std::string& title, const v8::Value& val
   json.end_object();
 }
 
+/// Writes rows of one page. Each thread has one of its own.
+class RowWriter {
+ public:
+  RowWriter(v8::Runtime& runtime, const Request& request) : request_(request), cells_(request.shown) {
+    std::vector<v8::MemberPath> paths;
+    for (const Column& column : request.columns) paths.push_back(column.path);
+    reader_ = runtime.instance_reader(std::move(paths));
+    cells_.depth = 0;
+  }
+
+  void write_text(const v8::Instance& instance, Output& output) {
+    output.append(shown(instance));
+    for (size_t i = 0; i < request_.columns.size(); ++i) {
+      auto value = reader_->member(instance.address.value(), i, cells_);
+      output.append(i == 0 ? " " : ", ");
+      output.append(escape_text(request_.columns[i].title));
+      output.append('=');
+      output.append(value ? cell_text(*value) : "(none)");
+    }
+    output.append('\n');
+  }
+
+  void write_json(const v8::Instance& instance, JsonWriter& json) {
+    json.begin_object();
+    json.field("address", instance.address);
+    json.field("type", request_.type);
+    json.field("size", instance.size);
+    json.field("self_size", instance.self_size);
+    json.field("isolate", instance.isolate);
+    if (request_.verbose) json.field("value", shown(instance));
+    if (!request_.columns.empty()) {
+      json.begin_object("values");
+      for (size_t i = 0; i < request_.columns.size(); ++i) {
+        auto value = reader_->member(instance.address.value(), i, cells_);
+        if (value) write_cell(json, request_.columns[i].title, *value);
+      }
+      json.end_object();
+    }
+    json.end_object();
+  }
+
+ private:
+  /// "0xADDRESS:<Object: Type>", with -v its members.
+  std::string shown(const v8::Instance& instance) {
+    uint64_t word = instance.address.value();
+    std::string line = value_text(reader_->inspect(word, request_.shown));
+    return escape_text(line.starts_with("0x") ? line : fmt::format("{:#x}:{}", word, line), LineBreaks::kKeep);
+  }
+
+  const Request& request_;
+  v8::InspectOptions cells_;
+  std::unique_ptr<v8::InstanceReader> reader_;
+};
+
 class InstancesBody : public ReportBody {
  public:
   InstancesBody(v8::Instances instances, v8::Runtime& runtime, Request request)
@@ -98,17 +157,10 @@ class InstancesBody : public ReportBody {
       output.print("No objects found with type name {}\n", escape_text(request_.type));
       return;
     }
-    for (const v8::Instance& instance : instances_.rows) {
-      if (!output.ok()) return;
-      output.print("{}", shown(instance));
-      bool first = true;
-      for (const Column& column : request_.columns) {
-        auto value = runtime_.member(instance.address.value(), column.path, cells());
-        output.print("{}{}={}", first ? " " : ", ", escape_text(column.title), value ? cell_text(*value) : "(none)");
-        first = false;
-      }
-      output.append('\n');
-    }
+    write_rows(output, [](RowWriter& writer, std::span<const v8::Instance> rows, size_t, Output& text) {
+      for (const v8::Instance& instance : rows) writer.write_text(instance, text);
+    });
+    if (!output.ok()) return;
     bool none = instances_.rows.empty();
     uint64_t shown_to = none ? 0 : request_.skip + instances_.rows.size();
     if (!none && shown_to < instances_.total) output.append("..........\n");
@@ -122,40 +174,26 @@ class InstancesBody : public ReportBody {
     if (request_.chosen) json.field("of_type", instances_.of_type);
     json.field("skip", request_.skip);
     json.begin_rows("rows");
-    for (const v8::Instance& instance : instances_.rows) {
-      if (!json.ok()) return;
-      json.begin_object();
-      json.field("address", instance.address);
-      json.field("type", request_.type);
-      json.field("size", instance.size);
-      json.field("self_size", instance.self_size);
-      json.field("isolate", instance.isolate);
-      if (request_.verbose) json.field("value", shown(instance));
-      if (!request_.columns.empty()) {
-        json.begin_object("values");
-        for (const Column& column : request_.columns) {
-          auto value = runtime_.member(instance.address.value(), column.path, cells());
-          if (value) write_cell(json, column.title, *value);
-        }
-        json.end_object();
-      }
-      json.end_object();
+    if (!instances_.rows.empty()) {
+      write_rows(json.add_rows(), [](RowWriter& writer, std::span<const v8::Instance> rows, size_t part, Output& text) {
+        JsonWriter lines = JsonWriter::of_rows(text, part == 0);
+        for (const v8::Instance& instance : rows) writer.write_json(instance, lines);
+      });
     }
     json.end_array();
   }
 
  private:
-  /// "0xADDRESS:<Object: Type>", with -v its members.
-  std::string shown(const v8::Instance& instance) const {
-    uint64_t word = instance.address.value();
-    auto value = runtime_.inspect(word, {}, request_.shown);
-    std::string line = value ? value_text(*value) : "<unknown>";
-    return escape_text(line.starts_with("0x") ? line : fmt::format("{:#x}:{}", word, line), LineBreaks::kKeep);
-  }
-  v8::InspectOptions cells() const {
-    v8::InspectOptions options = request_.shown;
-    options.depth = 0;
-    return options;
+  template <class Write>
+  void write_rows(Output& output, const Write& write) const {
+    constexpr size_t kPart = 1024;
+    std::span<const v8::Instance> rows = instances_.rows;
+    std::vector<std::unique_ptr<RowWriter>> writers(writer_count());
+    write_in_order(output, (rows.size() + kPart - 1) / kPart, [&](size_t writer, size_t part, Output& text) {
+      if (!writers[writer]) writers[writer] = std::make_unique<RowWriter>(runtime_, request_);
+      auto from_here = rows.subspan(part * kPart);
+      write(*writers[writer], from_here.first(std::min(kPart, from_here.size())), part, text);
+    });
   }
 
   v8::Instances instances_;

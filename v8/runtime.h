@@ -24,6 +24,7 @@
 #include "v8/inspect/value.h"
 #include "v8/node/node_state.h"
 #include "v8/reachability.h"
+#include "v8/select/instance_reader.h"
 #include "v8/select/selection.h"
 #include "v8/strings/string_report.h"
 
@@ -136,6 +137,8 @@ class Runtime {
   /// What `path` leads to from an object, for many objects alike: own members, found once per hidden class. Nothing
   /// when there is no such member.
   virtual std::optional<Value> member(uint64_t word, const MemberPath& path, const InspectOptions& options) = 0;
+  /// The same for many objects by several threads, each with a reader of its own. It must not outlive the runtime.
+  virtual std::unique_ptr<InstanceReader> instance_reader(std::vector<MemberPath> columns) = 0;
 
   /// The tree of a tagged word, or of what `path` leads to from there.
   virtual Result<Value> inspect(uint64_t word, std::span<const std::string> path, const InspectOptions& options) = 0;

@@ -3,15 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <semaphore>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "commands/backtrace_file/names.h"
 #include "commands/backtrace_file/scan.h"
+#include "commands/ordered_parts.h"
 #include "commands/text_escape.h"
 
 namespace inquest::commands::backtrace_file {
@@ -322,46 +318,15 @@ void Rewriter::write_lines(Output& output, size_t begin, size_t end) {
   for (size_t i = begin; i < end; ++i) write_line(output, block_.lines[i]);
 }
 
-/// Names lie all over memory, so that fetching them takes most of the time: every other part of many lines is written
-/// by a second thread, at most two parts ahead.
+/// Names lie all over memory, so that fetching them takes most of the time: many lines are written by several threads.
 void Rewriter::write_all_lines(Output& output) {
-  constexpr size_t kPart = 512, kAhead = 2;
+  constexpr size_t kPart = 512;
   size_t count = block_.lines.size(), parts = (count + kPart - 1) / kPart;
   bool shares_names = options_.names == Names::kFull;  // which are kept as they come
-  if (parts < 4 || shares_names || std::thread::hardware_concurrency() < 2) return write_lines(output, 0, count);
-  std::array<std::string, kAhead> texts;
-  std::counting_semaphore<> room(kAhead), written(0);
-  std::atomic<bool> stop = false;
-  auto write_odd = [&] {
-    for (size_t part = 1, i = 0; part < parts; part += 2, i = (i + 1) % kAhead) {
-      room.acquire();
-      if (stop) return;
-      texts[i].clear();
-      {
-        Output text([&](std::string_view block) { return texts[i].append(block), true; });
-        write_lines(text, part * kPart, std::min((part + 1) * kPart, count));
-      }
-      written.release();
-    }
-  };
-  std::jthread helper;
-  try {
-    helper = std::jthread(write_odd);
-  } catch (const std::system_error&) {  // no more threads to be had
-    return write_lines(output, 0, count);
-  }
-  for (size_t part = 0, i = 0; part < parts && output.ok(); ++part) {
-    if (part % 2 == 0) {
-      write_lines(output, part * kPart, std::min((part + 1) * kPart, count));
-      continue;
-    }
-    written.acquire();
-    output.append(texts[i]);
-    i = (i + 1) % kAhead;
-    room.release();
-  }
-  stop = true;
-  room.release();
+  if (parts < 4 || shares_names) return write_lines(output, 0, count);
+  write_in_order(output, parts, [&](size_t, size_t part, Output& text) {
+    write_lines(text, part * kPart, std::min((part + 1) * kPart, count));
+  });
 }
 
 void Rewriter::run_text(Output& output) {

@@ -113,6 +113,9 @@ class FakeRuntime : public v8::Runtime {
     value.properties.push_back(std::move(member));
     return value;
   }
+  std::unique_ptr<v8::InstanceReader> instance_reader(std::vector<v8::MemberPath> columns) override {
+    return std::make_unique<FakeInstanceReader>(*this, std::move(columns));
+  }
   std::optional<std::string> bytes(uint64_t) override { return "bytes"; }
   std::optional<v8::HeapPlace> locate(Address address) override {
     auto found = heap_->places.find(address.value());
@@ -162,6 +165,21 @@ class FakeRuntime : public v8::Runtime {
   void set_progress(v8::Progress progress) override { progress_ = std::move(progress); }
 
  private:
+  class FakeInstanceReader : public v8::InstanceReader {
+   public:
+    FakeInstanceReader(FakeRuntime& runtime, std::vector<v8::MemberPath> columns)
+        : runtime_(runtime), columns_(std::move(columns)) {}
+    v8::Value inspect(uint64_t word, const v8::InspectOptions& options) override {
+      return std::move(*runtime_.inspect(word, {}, options));
+    }
+    std::optional<v8::Value> member(uint64_t word, size_t column, const v8::InspectOptions& options) override {
+      return runtime_.member(word, columns_.at(column), options);
+    }
+
+   private:
+    FakeRuntime& runtime_;
+    std::vector<v8::MemberPath> columns_;
+  };
   struct NoFrames : FrameStepper {
     bool owns(const Frame&) const override { return false; }
     std::optional<FrameRegisters> caller(const Frame&) const override { return std::nullopt; }

@@ -191,6 +191,63 @@ WalkStats& stats_of(HeapTotals& totals, const Page& page) {
   return totals.isolates[page.isolate][static_cast<size_t>(page.space)];
 }
 
+/// Finds the objects with one type name. One for each thread.
+class InstanceFinder {
+ public:
+  InstanceFinder(const Heap& heap, std::string_view type, Reachability which)
+      : heap_(heap),
+        type_(type),
+        which_(which),
+        maps_(heap.new_map_cache()),
+        walker_(heap.new_walker(maps_)),
+        stores_(heap, walker_),
+        objects_(heap, maps_),
+        matches_(heap.isolates().size()) {
+    for (const Isolate& isolate : heap.isolates()) names_.emplace_back(objects_, isolate.index);
+  }
+
+  void search(const Page& page) {
+    WalkStats stats;
+    walker_.walk(page, heap_.areas_of(page), stats,
+                 [&](uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
+                   if (map.category == Category::kFiller || !wanted(which_, page, address)) return;
+                   if (!matches(page.isolate, map, address)) return;
+                   uint64_t owned = map.has_properties ? stores_.owned(bytes, ignore_store) : 0;
+                   found_.push_back({Address(address + 1), page.isolate, size + owned, size});
+                 });
+  }
+
+  const std::vector<Instance>& found() const { return found_; }
+
+ private:
+  enum class Match : uint8_t { kUnknown, kNo, kYes, kPerObject };
+
+  bool matches(uint32_t isolate, const MapInfo& map, uint64_t address) {
+    auto& of_map = matches_[isolate];
+    if (map.index >= of_map.size()) of_map.resize(map.index + 256, Match::kUnknown);
+    Match& match = of_map[map.index];
+    const ConstructorNames& naming = names_[isolate];
+    if (match == Match::kUnknown) {
+      if (naming.depends_on_object(map))
+        match = Match::kPerObject;
+      else
+        match = naming.name(map, 0) == type_ ? Match::kYes : Match::kNo;
+    }
+    return match == Match::kYes || (match == Match::kPerObject && naming.name(map, address + 1) == type_);
+  }
+
+  const Heap& heap_;
+  std::string_view type_;
+  Reachability which_;
+  MapCache maps_;
+  Walker walker_;
+  BackingStores stores_;
+  ObjectReader objects_;
+  std::vector<ConstructorNames> names_;      ///< by isolate
+  std::vector<std::vector<Match>> matches_;  ///< by isolate and index of the map
+  std::vector<Instance> found_;
+};
+
 }  // namespace
 
 void HeapTotals::add(const HeapTotals& other) {
@@ -264,37 +321,14 @@ Census take_census(const Heap& heap, const CensusOptions& options, const WalkPro
 }
 
 std::vector<Instance> find_instances(const Heap& heap, std::string_view type, Reachability which) {
+  std::vector<std::unique_ptr<InstanceFinder>> finders(worker_count());
+  for_each_page(heap, finders.size(), {}, [&](size_t worker, const Page& page) {
+    if (!finders[worker]) finders[worker] = std::make_unique<InstanceFinder>(heap, type, which);
+    finders[worker]->search(page);
+  });
   std::vector<Instance> found;
-  MapCache maps = heap.new_map_cache();
-  Walker walker = heap.new_walker(maps);
-  BackingStores stores(heap, walker);
-  ObjectReader objects(heap, maps);
-  std::vector<ConstructorNames> names;
-  for (const Isolate& isolate : heap.isolates()) names.emplace_back(objects, isolate.index);
-  enum class Match : uint8_t { kUnknown, kNo, kYes, kPerObject };
-  std::vector<std::vector<Match>> matches(heap.isolates().size());
-  for (const Page& page : heap.pages().pages()) {
-    if (page.stale) continue;
-    WalkStats stats;
-    auto& of_map = matches[page.isolate];
-    walker.walk(page, heap.areas_of(page), stats,
-                [&](uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
-                  if (map.category == Category::kFiller || !wanted(which, page, address)) return;
-                  if (map.index >= of_map.size()) of_map.resize(map.index + 256, Match::kUnknown);
-                  Match& match = of_map[map.index];
-                  const ConstructorNames& naming = names[page.isolate];
-                  if (match == Match::kUnknown) {
-                    if (naming.depends_on_object(map))
-                      match = Match::kPerObject;
-                    else
-                      match = naming.name(map, 0) == type ? Match::kYes : Match::kNo;
-                  }
-                  bool yes =
-                      match == Match::kYes || (match == Match::kPerObject && naming.name(map, address + 1) == type);
-                  if (!yes) return;
-                  uint64_t owned = map.has_properties ? stores.owned(bytes, ignore_store) : 0;
-                  found.push_back({Address(address + 1), page.isolate, size + owned, size});
-                });
+  for (const auto& finder : finders) {
+    if (finder) found.insert(found.end(), finder->found().begin(), finder->found().end());
   }
   std::sort(found.begin(), found.end(), [](const Instance& a, const Instance& b) { return a.address < b.address; });
   return found;

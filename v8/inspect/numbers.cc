@@ -45,6 +45,10 @@ std::string number_text(double number) {
   if (std::isinf(number)) return number < 0 ? "-Infinity" : "Infinity";
   if (number == 0) return std::signbit(number) ? "-0" : "0";
   char buffer[32];
+  constexpr double kExact = 1e15;  // whole numbers below have all their digits before the point
+  if (std::fabs(number) < kExact && number == std::trunc(number)) {
+    return {buffer, std::to_chars(buffer, buffer + sizeof buffer, static_cast<int64_t>(number)).ptr};
+  }
   auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number), std::chars_format::scientific).ptr;
   std::string_view text(buffer, static_cast<size_t>(end - buffer));
   size_t e = text.find('e');

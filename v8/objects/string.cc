@@ -30,9 +30,17 @@ void append_utf8(uint32_t c, std::string& out) {
   }
 }
 
+bool is_ascii(const Characters& text) {
+  std::byte all{0};
+  for (size_t i = 0; i < text.units; ++i) all |= text.data[i];
+  return (all & std::byte{0x80}) == std::byte{0};
+}
+
 void append_units(std::span<const std::byte> bytes, bool one_byte, std::u16string& out) {
   if (one_byte) {
-    for (std::byte b : bytes) out += static_cast<char16_t>(std::to_integer<uint8_t>(b));
+    size_t old = out.size();
+    out.resize(old + bytes.size());
+    for (size_t i = 0; i < bytes.size(); ++i) out[old + i] = std::to_integer<uint8_t>(bytes[i]);
     return;
   }
   size_t units = bytes.size() / 2;
@@ -75,8 +83,11 @@ std::optional<uint32_t> ObjectReader::string_length(uint64_t word) const {
 std::optional<std::string> ObjectReader::string(uint64_t word, size_t limit) const {
   auto length = string_length(word);
   if (!length) return std::nullopt;
+  size_t count = std::min<size_t>(*length, limit);
+  auto flat = flat_text(*this, word, 0, count);
+  if (flat && flat->one_byte && is_ascii(*flat)) return std::string(reinterpret_cast<const char*>(flat->data), count);
   std::u16string text;
-  append_string(word, 0, std::min<size_t>(*length, limit), text, 0);
+  append_string(word, 0, count, text, 0);
   return to_utf8(text);
 }
 

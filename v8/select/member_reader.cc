@@ -337,7 +337,7 @@ bool MemberReader::holds(const Condition& condition, uint64_t word) {
     case Condition::Kind::kMatches: {
       Member member = read(word, std::get<MemberPath>(condition.left));
       if (member.kind != Member::Kind::kString) return false;
-      return condition.pattern->matches(objects_.string(member.word, kMaxText).value_or(""));
+      return condition.pattern->matches(text(member));
     }
     case Condition::Kind::kExists:
       return read(word, std::get<MemberPath>(condition.left)).kind != Member::Kind::kMissing;
@@ -373,7 +373,6 @@ int MemberReader::compare(const Member& a, const Member& b) const {
 }
 
 std::optional<Value> MemberReader::value(uint64_t word, const MemberPath& path, const InspectOptions& options) {
-  known_.erase(&path);  // whose it was before, nobody knows
   Member member = read(word, path);
   if (member.kind == Member::Kind::kMissing) return std::nullopt;
   if (member.kind == Member::Kind::kComputed) {

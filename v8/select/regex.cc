@@ -46,11 +46,12 @@ Result<Regex> Regex::parse(std::string_view source, bool ignore_case) {
   return regex;
 }
 
-bool Regex::matches(std::string_view text) const {
-  std::u16string wide = to_utf16(text);
+bool Regex::matches(std::string_view text) const { return matches(to_utf16(text)); }
+
+bool Regex::matches(std::u16string_view text) const {
   TextPattern::Matcher matcher = shared_->take();
   uint64_t before = matcher.given_up();
-  bool found = matcher.matches({reinterpret_cast<const std::byte*>(wide.data()), wide.size(), false});
+  bool found = matcher.matches({reinterpret_cast<const std::byte*>(text.data()), text.size(), false});
   shared_->given_up += matcher.given_up() - before;
   shared_->put_back(std::move(matcher));
   return found;

@@ -17,8 +17,9 @@ class Regex {
   /// At most 1,000 bytes. A mistake in it is a usage error.
   static Result<Regex> parse(std::string_view source, bool ignore_case = false);
 
-  /// Whether it matches anywhere in `text` (UTF-8).
+  /// Whether it matches anywhere in `text`, which is UTF-8 or UTF-16.
   bool matches(std::string_view text) const;
+  bool matches(std::u16string_view text) const;
   /// Texts that were given up on because it tried too many ways.
   uint64_t given_up() const;
 

@@ -15,10 +15,11 @@ struct Selection {
   bool descending = false;              ///< what has no such member comes last all the same
 };
 
-class MemberReader;
+class Heap;
 struct Instance;
 
 /// Leaves of `instances`, which lie by address, those that are wanted; puts them in order. Equal ones stay by address.
-void select_instances(MemberReader& members, const Selection& selection, std::vector<Instance>& instances);
+/// Returns how often a getter would have had to run to know a member.
+uint64_t select_instances(const Heap& heap, const Selection& selection, std::vector<Instance>& instances);
 
 }  // namespace inquest::v8

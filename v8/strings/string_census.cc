@@ -147,7 +147,7 @@ class Grouper {
     if (entries.size() < 2 && !options_.single) return;
     const ObjectReader& objects = reader_.objects;
     uint64_t word = entries[0].word;
-    if (options_.pattern && !options_.pattern->matches(objects.string(word, kMatchedUnits).value_or(""))) return;
+    if (options_.pattern && !options_.pattern->matches(objects.utf16(word, kMatchedUnits))) return;
     StringRow row;
     row.count = entries.size();
     row.length = objects.string_length(word).value_or(0);

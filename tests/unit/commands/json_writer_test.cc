@@ -42,6 +42,25 @@ TEST(JsonWriter, SeparatesMembersAndRows) {
             "\"last\": \"x\"}");
 }
 
+TEST(JsonWriter, RowsByOtherWriters) {
+  std::string text;
+  Output output([&](std::string_view block) { return text.append(block), true; });
+  JsonWriter json(output);
+  json.begin_object();
+  json.begin_rows("rows");
+  Output& inside = json.add_rows();
+  for (int part = 0; part < 2; ++part) {
+    JsonWriter rows = JsonWriter::of_rows(inside, part == 0);
+    rows.element(part);
+    rows.element(part + 10);
+  }
+  json.end_array();
+  json.field("last", 1);
+  json.end_object();
+  output.flush();
+  EXPECT_EQ(text, "{\"rows\": [\n 0,\n 10,\n 1,\n 11\n], \"last\": 1}");
+}
+
 TEST(Output, GivesBlocksAndStopsWhenRefused) {
   size_t largest = 0, blocks = 0;
   Output output([&](std::string_view block) {

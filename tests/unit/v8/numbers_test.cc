@@ -34,6 +34,10 @@ TEST(NumberText, IsTheShortestThatReadsBack) {
   EXPECT_EQ(number_text(123456789.123), "123456789.123");
   EXPECT_EQ(number_text(-1.5), "-1.5");
   EXPECT_EQ(number_text(1e21), "1e+21");
+  EXPECT_EQ(number_text(-42), "-42");
+  EXPECT_EQ(number_text(999999999999999.0), "999999999999999");
+  EXPECT_EQ(number_text(1e15), "1000000000000000");
+  EXPECT_EQ(number_text(999999999999999.9), "999999999999999.9");
   EXPECT_EQ(number_text(123456789012345680000.0), "123456789012345680000");
   EXPECT_EQ(number_text(1e-6), "0.000001");
   EXPECT_EQ(number_text(1.5e-7), "1.5e-7");
