@@ -57,6 +57,7 @@ class NodeReportBody : public ReportBody {
       json.end_object();
     }
     json.end_array();
+    resource_usage(json);
     event_loop(json);
     json.begin_rows("workers");
     json.end_array();
@@ -141,6 +142,20 @@ class NodeReportBody : public ReportBody {
       }
     }
     json.end_object();
+    json.end_object();
+  }
+
+  void resource_usage(JsonWriter& json) const {
+    const std::optional<CpuTime>& time = target_.facts().cpu_time;
+    if (!time) return;
+    auto seconds = [](uint64_t microseconds) { return static_cast<double>(microseconds) / 1e6; };
+    json.begin_object("resourceUsage");
+    json.raw_field("userCpuSeconds", v8::number_text(seconds(time->user)));
+    json.raw_field("kernelCpuSeconds", v8::number_text(seconds(time->system)));
+    if (facts_.state.uptime && *facts_.state.uptime > 0) {
+      double percent = 100 * seconds(time->user + time->system) / *facts_.state.uptime;
+      json.raw_field("cpuConsumptionPercent", fmt::format("{:.4f}", percent));
+    }
     json.end_object();
   }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -275,6 +276,8 @@ class V8Bt : public Command {
   using Command::Command;
 
   Result<Report> run(Session& session, const Args& args) const override {
+    auto limit = limit_of(args);
+    if (!limit) return std::move(limit).error();
     auto runtime = session.v8();
     if (!runtime) return std::move(runtime).error();
     const Thread* selected = session.selected_thread();
@@ -284,13 +287,24 @@ class V8Bt : public Command {
     auto natives = native_stacks(session, threads, options, WithArguments::kNo);
     Report report;
     add_stack_notes(session, natives, report);
-    V8BtBody::Request request{.limit = args.number("limit").value_or(0),
+    V8BtBody::Request request{.limit = *limit,
                               .verbose = args.has("verbose"),
                               .selected = selected->tid,
                               .signal = session.target().facts().signal,
                               .source_map_directory = args.value("source-map-dir").value_or("")};
     report.body = std::make_unique<V8BtBody>(merged_stacks(**runtime, std::move(natives)), **runtime, request);
     return report;
+  }
+
+ private:
+  /// llnode takes the number of frames as a word.
+  static Result<size_t> limit_of(const Args& args) {
+    const std::string& word = args.word(0);
+    if (word.empty()) return args.number("limit").value_or(0);
+    size_t limit = 0;
+    auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), limit);
+    if (error == std::errc() && end == word.data() + word.size() && limit > 0) return limit;
+    return usage_error("Invalid number of frames", "N is a whole number above 0");
   }
 };
 
@@ -309,7 +323,9 @@ std::unique_ptr<const Command> make_v8_bt() {
           "inside itself or in a file next to it, the position in the "
           "original "
           "source follows in brackets. Threads with the same stack are printed together.",
+      .positionals = {{.name = "N", .help = "as -n N", .required = false}},
       .examples = {{"v8 bt", "the stack of the thread that died"}, {"v8 bt --all", "every thread, workers included"}},
+      .aliases = {"jsstack"},
   };
   spec.options = {
       {.short_name = 'a', .long_name = "all", .help = "every thread, the one that died first"},

@@ -249,7 +249,7 @@ class V8NodeInfo : public Command {
     }
     report.note(
         "A core does not tell, and the report leaves out: used and free bytes of spaces, memory of malloc, resource "
-        "usage, "
+        "usage but processor time, "
         "user limits, processors, network interfaces, host name, release of the system; environment variables only "
         "with "
         "--env.");

@@ -33,6 +33,11 @@ void take_thread(CoreNotes& notes, Bytes desc) {
   thread.signal = status->pr_cursig;
   thread.registers = to_registers(registers);
   notes.threads.push_back(std::move(thread));
+  auto microseconds = [](const auto& time) {
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000 + static_cast<uint64_t>(time.tv_usec);
+  };
+  CpuTime time{microseconds(status->pr_utime), microseconds(status->pr_stime)};
+  if (time.user + time.system > 0) notes.cpu_times.emplace(static_cast<uint32_t>(status->pr_pid), time);
 }
 
 // NT_FPREGSET has the FXSAVE image (Intel SDM volume 1, table 10-2) of the thread whose NT_PRSTATUS came last.
@@ -159,6 +164,7 @@ CoreNotes parse_notes(const std::vector<Bytes>& segments) {
   sort_mappings(notes.files);
   if (notes.signal == 0 && !notes.threads.empty()) notes.signal = notes.threads.front().signal;
   if (notes.pid == 0 && !notes.threads.empty()) notes.pid = notes.threads.front().tid;
+  if (auto leader = notes.cpu_times.find(notes.pid); leader != notes.cpu_times.end()) notes.cpu_time = leader->second;
   // pr_fname is the main thread's name; other threads' names are not in the core.
   for (Thread& thread : notes.threads)
     if (thread.tid == notes.pid) thread.name = notes.command;

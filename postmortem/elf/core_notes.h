@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +36,8 @@ struct CoreNotes {
   std::optional<Address> fault_address;
   std::optional<uint32_t> sender_pid, sender_uid;
   bool has_file_note = false;
+  std::map<uint64_t, CpuTime> cpu_times;  ///< by thread id; the leader's is the whole process's (fill_prstatus)
+  std::optional<CpuTime> cpu_time;        ///< of the whole process
 
   /// The auxiliary vector's entry of this type (AT_PHDR ...).
   std::optional<uint64_t> auxv(uint64_t type) const;

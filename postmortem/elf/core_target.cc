@@ -19,6 +19,7 @@ namespace {
 ProcessFacts to_facts(const CoreFile& core, const CoreNotes& notes, const MappedFile& given) {
   ProcessFacts facts;
   facts.pid = notes.pid;
+  facts.cpu_time = notes.cpu_time;
   facts.command = notes.command;
   facts.arguments = notes.arguments;
   facts.signal = notes.signal;

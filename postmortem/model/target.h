@@ -88,7 +88,12 @@ struct Thread {
 /// The random bytes that the kernel gives a program at its start (AT_RANDOM, getauxval(3)). No two runs have the same.
 using AtRandom = std::array<std::byte, 16>;
 
-/// NT_PRPSINFO, NT_SIGINFO, NT_AUXV and the file's own age.
+/// Processor time in microseconds.
+struct CpuTime {
+  uint64_t user = 0, system = 0;
+};
+
+/// NT_PRPSINFO, NT_PRSTATUS, NT_SIGINFO, NT_AUXV and the file's own age.
 struct ProcessFacts {
   uint64_t pid = 0;
   std::string command;    ///< pr_fname
@@ -103,6 +108,7 @@ struct ProcessFacts {
   uint64_t core_size = 0;                ///< bytes of the (uncompressed) core file
   int64_t core_time = 0;                 ///< modification time of the core, seconds since 1970; 0 when unknown
   std::optional<AtRandom> at_random;     ///< of the program that died
+  std::optional<CpuTime> cpu_time;       ///< of all its threads; cores that gdb writes do not tell
   uint64_t truncated_bytes = 0;          ///< how many bytes the program headers promise beyond the end of the file
 };
 

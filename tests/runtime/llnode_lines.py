@@ -69,6 +69,9 @@ SHAPES_OF_ANY_CORE = [
     Shape("v8 findjsinstances Nonsuch", [r"No objects found with type name Nonsuch"], [r"No objects found"]),
     Shape("v8 bt", [r" \* thread #\d+: tid = \d+, .*stop reason = .*", rf"  [* ] frame #\d+: {A16} .+"],
           [rf"^  [* ] frame #\d+: {A16} \S+`\S+", rf"\S+\(this=.*\) at \S.*:\d+:\d+ fn={A16}"]),
+    Shape("v8 bt 2", [r" \* thread #\d+: tid = \d+, .*stop reason = .*", rf"  [* ] frame #[01]: {A16} .+", r" {4}\(\d+ more frames\)"], [rf"frame #1: {A16}"]),
+    Shape("jsstack 2", [], [rf"^  \* frame #0: {A16} .+"]),
+    Shape("v8 source list -l 3 program.js", [r"\S+", r" {2,}\d+ .*"], [r"^ {2,}3 "]),
     Shape("v8 nodeinfo", [],
           [rf"^Information for process id \d+ \(process={A}\)$", r"^Platform = linux, Architecture = x64, Node Version = v\d+\.\d+\.\d+",
            rf"^Component versions \(process\.versions={A}\):$", r"^    v8 = \d", rf"^Release Info \(process\.release={A}\):$", r"^    name = node$",
@@ -79,6 +82,7 @@ SHAPES_OF_ANY_CORE = [
 ]
 # What llnode says of mistakes, in the error line.
 MISTAKES = {
+    "v8 bt x": "Invalid number of frames",
     "v8 print": "error: USAGE: v8 print expr", "v8 inspect": "error: USAGE: v8 inspect [flags] expr", "v8 i": "error: USAGE: v8 inspect [flags] expr",
     "v8 findjsinstances": "error: USAGE: v8 findjsinstances [flags] instance_name", "v8 findrefs": "error: USAGE: v8 findrefs expr",
     "v8 settings set color sometimes": "Error: Available options are (always | never | auto)",

@@ -203,6 +203,10 @@ def check_source(inquest: Inquest, truth: dict) -> list[str]:
     frame = inquest.json("v8", "source", "list", "-c", "1")
     if not any("process.abort()" in text for text in frame["lines"]):
         failures.append(f"the program stood at process.abort(), source list shows {frame['lines']}")
+    shown = inquest.run("jssource").splitlines()
+    marks = [(shown[i - 1][line.index("^"):], shown[i - 1]) for i, line in enumerate(shown) if line.strip() == "^"]
+    if len(marks) != 1 or not marks[0][0].startswith("abort()"):
+        failures.append(f"source list marks {marks}, not the call of abort")
     return failures
 
 
