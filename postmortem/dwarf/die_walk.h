@@ -59,6 +59,15 @@ class DieWalk {
     return true;
   }
 
+  /// The same once the attributes have been read, with what DW_AT_sibling was among them; 0: there was none.
+  bool leave_to(uint64_t sibling) {
+    if (!shape_->has_children) return true;
+    // Damage that leads back would go round for ever.
+    if (sibling <= reader_.offset() || sibling > unit_.end()) return enter(), false;
+    reader_.seek(sibling);
+    return true;
+  }
+
  private:
   void skip_own() {
     if (!attributes_left_) return;

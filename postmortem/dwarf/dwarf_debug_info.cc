@@ -370,6 +370,7 @@ void DwarfDebugInfo::run(Task& task, WorkLimit& lines) {
     locate_in_unit(state, task.addresses.subspan(i), rows[i], task.locations);
     task.ends.push_back(static_cast<uint32_t>(task.locations.size()));
   }
+  state.functions->forget_last();
 }
 
 CodeLocations DwarfDebugInfo::locate(std::span<const uint64_t> addresses) {

@@ -35,8 +35,9 @@ bool holds_no_inlines(uint16_t tag) {
   }
 }
 
-// The node of the DW_TAG_inlined_subroutine that `walk` is at; its code goes to `code`.
-InlineNode read_inlined(const Unit& unit, DieWalk& walk, RangeBudget& budget, std::vector<AddressRange>* code) {
+// The node of the DW_TAG_inlined_subroutine that `walk` is at; its code goes to `code`, DW_AT_sibling to `sibling`.
+InlineNode read_inlined(const Unit& unit, DieWalk& walk, RangeBudget& budget, std::vector<AddressRange>* code,
+                        uint64_t* sibling) {
   InlineNode node;
   node.die = walk.offset();
   CodeAttributes where;
@@ -48,6 +49,10 @@ InlineNode read_inlined(const Unit& unit, DieWalk& walk, RangeBudget& budget, st
       case DW_AT_abstract_origin:
         if (attribute.form == DW_FORM_ref4 || attribute.form == DW_FORM_ref_udata)
           node.origin = unit.offset() + std::min(attribute.value, unit.end());
+        break;
+      case DW_AT_sibling:
+        if (attribute.form == DW_FORM_ref4 || attribute.form == DW_FORM_ref_udata)
+          *sibling = unit.offset() + std::min(attribute.value, unit.end());
         break;
       case DW_AT_entry_pc: node.entry = unit.address(attribute).value_or(0); break;
       default: where.take(attribute);
@@ -91,14 +96,21 @@ void parse_function(const Die& function, std::span<const uint64_t> addresses, Fu
       if (!ignored && walk.shape().has_children) ignored = depth;
       walk.leave();
     } else {
+      uint64_t sibling = 0;
       if (!ignored && tag == DW_TAG_inlined_subroutine) {
-        InlineNode node = read_inlined(unit, walk, budget, &code);
+        InlineNode node = read_inlined(unit, walk, budget, &code, &sibling);
         node.parent = parent;
         parent = static_cast<uint32_t>(tree->nodes.size());
         for (const AddressRange& range : code) tree->add(range, parent);
         tree->nodes.push_back(node);
+        // Code of what is inlined further lies inside of this: g++ makes ranges from notes that nest
+        // (reemit_insn_block_notes), LLVM extends those around (LexicalScope::extendInsnRange).
+        if (tree->concerns(code)) sibling = 0;
       }
-      walk.enter();
+      if (sibling == 0)
+        walk.enter();
+      else
+        walk.leave_to(sibling);
     }
     if (walk.depth() > depth)
       around.push_back(parent);
@@ -132,7 +144,8 @@ void FunctionIndex::scan_whole() {
     while (walk.next()) {
       uint16_t tag = walk.shape().tag;
       if (tag == DW_TAG_subprogram && walk.shape().has_code) offsets.push_back(walk.offset());
-      if (holds_no_functions(tag))
+      // What is inlined refers to what its abstract function holds: types and functions are there, not here.
+      if (holds_no_functions(tag) || tag == DW_TAG_inlined_subroutine)
         walk.leave();
       else
         walk.enter();

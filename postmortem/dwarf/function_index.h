@@ -45,6 +45,14 @@ struct FunctionTree {
   std::vector<Answer> answers;    ///< for each of a few addresses; empty: `map` answers for all
   IntervalMap<uint32_t> map;      ///< to numbers of nodes
 
+  /// Whether code in `ranges` can matter to an answer.
+  bool concerns(std::span<const AddressRange> ranges) const {
+    return answers.empty() || std::ranges::any_of(ranges, [this](const AddressRange& range) {
+             return std::ranges::any_of(answers, [&](const Answer& answer) {
+               return answer.address >= range.low && answer.address < range.high;
+             });
+           });
+  }
   bool knows(uint64_t address) const { return answers.empty() || answer_for(address) != nullptr; }
   /// The innermost node at `address`, which is known; the function itself where nothing is inlined.
   uint32_t innermost(uint64_t address) const {
@@ -81,6 +89,8 @@ class FunctionIndex {
   /// The ranges of all functions: for a unit that does not say its own.
   std::vector<AddressRange> ranges();
   const Unit& unit() const { return unit_; }
+  /// Gives back the memory of the last answer, which is not valid any more.
+  void forget_last() { tree_ = {}; }
 
  private:
   void add_functions(std::span<const uint64_t> offsets);

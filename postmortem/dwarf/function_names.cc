@@ -61,19 +61,19 @@ bool is_type(const Die& scope) {
 }
 
 /// Nothing when it has a name that cannot be read (it is in an alternate file that is missing).
-std::optional<std::string> scope_name(const Die& scope) {
+std::optional<std::string_view> scope_name(const Die& scope) {
   auto inherited = scope.inherited(DW_AT_name);
   std::string_view name = inherited ? inherited->second.unit().text(inherited->first) : std::string_view();
   if (inherited && name.empty()) return std::nullopt;
   switch (scope.tag()) {
-    case DW_TAG_namespace: return name.empty() ? "(anonymous namespace)" : std::string(name);
-    case DW_TAG_module: return std::string(name);
+    case DW_TAG_namespace: return name.empty() ? "(anonymous namespace)" : name;
+    case DW_TAG_module:
     case DW_TAG_class_type:
     case DW_TAG_structure_type:
     case DW_TAG_interface_type:
     case DW_TAG_union_type:
-    case DW_TAG_enumeration_type: return std::string(name);
-    default: return std::string();  // functions and blocks: gdb leaves them out too
+    case DW_TAG_enumeration_type: return name;
+    default: return std::string_view();  // functions and blocks: gdb leaves them out too
   }
 }
 
@@ -118,11 +118,11 @@ std::vector<Die> ScopeTree::around(uint64_t offset, bool* gave_up) {
   return path;
 }
 
-std::string_view FunctionNames::keep(std::string text) {
+std::string_view FunctionNames::keep(std::string_view text) {
   if (text.empty()) return {};
-  Texts& texts = texts_[std::hash<std::string>{}(text) % texts_.size()];
+  Texts& texts = texts_[std::hash<std::string_view>{}(text) % texts_.size()];
   std::lock_guard lock(texts.mutex);
-  return texts.all.emplace_back(std::move(text));
+  return texts.all.keep(text);
 }
 
 FunctionName FunctionNames::from_linkage(std::string_view linkage) {
@@ -134,8 +134,9 @@ FunctionName FunctionNames::from_linkage(std::string_view linkage) {
   FunctionName name;
   name.linkage = linkage;
   name.has_linkage = true;
-  if (auto text = demangle(linkage)) {
-    name.signature = keep(std::move(*text));
+  thread_local std::string text;
+  if (demangle(linkage, &text)) {
+    name.signature = keep(text);
     name.function = without_parameters(name.signature);
   }
   std::lock_guard lock(shard.mutex);
@@ -148,7 +149,7 @@ FunctionName FunctionNames::of_symbol(std::string_view symbol) {
   return name;
 }
 
-std::string FunctionNames::qualified(const Die& die, std::string_view name, bool* whole) {
+std::string_view FunctionNames::qualified(const Die& die, std::string_view name, bool* whole) {
   ScopeTree* tree = nullptr;
   {
     std::lock_guard lock(scopes_mutex_);
@@ -159,15 +160,16 @@ std::string FunctionNames::qualified(const Die& die, std::string_view name, bool
   bool gave_up = false;
   std::vector<Die> scopes = tree->around(die.offset(), &gave_up);
   if (gave_up) *whole = false;
-  std::string text;
+  thread_local std::string text;
+  text.clear();
   for (const Die& scope : scopes) {
-    std::optional<std::string> part = scope_name(scope);
+    std::optional<std::string_view> part = scope_name(scope);
     if (!part) *whole = false;
     // The class of a lambda has no name in g++ 12's DWARF; gdb then shows "operator()" alone.
     if (!part || (part->empty() && is_type(scope))) text.clear();
-    if (part && !part->empty()) text += *part + "::";
+    if (part && !part->empty()) text.append(*part).append("::");
   }
-  return text += name;
+  return keep(text.append(name));
 }
 
 FunctionName FunctionNames::make(const Die& die) {
@@ -176,7 +178,7 @@ FunctionName FunctionNames::make(const Die& die) {
   if (!facts.linkage.empty()) name = from_linkage(facts.linkage);
   if (name.function.empty() && !facts.name.empty()) {
     bool flat = facts.declaration.unit().is_c();
-    name.function = flat ? facts.name : keep(qualified(facts.declaration, facts.name, &name.whole));
+    name.function = flat ? facts.name : qualified(facts.declaration, facts.name, &name.whole);
     name.signature = facts.linkage.empty() ? name.function : facts.linkage;
   }
   if (name.function.empty()) name.function = name.signature = facts.linkage;

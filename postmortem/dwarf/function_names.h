@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "postmortem/dwarf/pointer_map.h"
+#include "postmortem/dwarf/text_arena.h"
 #include "postmortem/dwarf/unit.h"
 
 namespace inquest::dwarf {
@@ -57,12 +58,12 @@ class FunctionNames {
   /// Of an ELF symbol.
   FunctionName of_symbol(std::string_view symbol);
   /// A copy that lives as long as the table.
-  std::string_view keep(std::string text);
+  std::string_view keep(std::string_view text);
 
  private:
   struct Texts {
     std::mutex mutex;
-    std::deque<std::string> all;
+    TextArena all;
   };
   struct Shard {
     std::mutex mutex;
@@ -73,7 +74,7 @@ class FunctionNames {
   FunctionName make(const Die& die);
   FunctionName from_linkage(std::string_view linkage);
   /// Clears `whole` when the name of a scope cannot be read.
-  std::string qualified(const Die& die, std::string_view name, bool* whole);
+  std::string_view qualified(const Die& die, std::string_view name, bool* whole);
 
   std::array<Shard, 32> shards_;
   std::array<Texts, 16> texts_;

@@ -215,21 +215,23 @@ void Unit::read_outline() const {
   Die root = die();
   Die child = root ? root.first_child() : Die();
   if (!child) return;
-  bool open = false;  // the last of `parents` has no end so far
-  // Of C++ a child with children below it takes 140 bytes and more; what is not used takes no memory.
-  constexpr uint64_t kLikelySize = 128, kMaxReserved = 1 << 20;
-  outline_.parents.reserve(static_cast<size_t>(std::min((end_ - offset_) / kLikelySize, kMaxReserved)));
+  bool open = false;               // the last of `parents` has no end so far
+  thread_local UnitOutline found;  // grown once for all units, copied as small as it is
+  found.parents.clear();
+  found.functions.clear();
   DieWalk walk(*this, child.offset());
   while (walk.next()) {
     const Abbreviation& shape = walk.shape();
     if (walk.depth() == 1) {
-      if (open) outline_.parents.back().end = walk.offset();
+      if (open) found.parents.back().end = walk.offset();
       open = shape.has_children;
-      if (open) outline_.parents.push_back({walk.offset(), UINT64_MAX});
+      if (open) found.parents.push_back({walk.offset(), UINT64_MAX});
     }
-    if (shape.tag == DW_TAG_subprogram && shape.has_code) outline_.functions.push_back(walk.offset());
+    if (shape.tag == DW_TAG_subprogram && shape.has_code) found.functions.push_back(walk.offset());
     if (walk.leave()) outline_.whole = false;
   }
+  outline_.parents = found.parents;
+  outline_.functions = found.functions;
 }
 
 void Unit::default_bases(UnitRoot& root) const {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 namespace inquest {
 namespace {
@@ -82,17 +83,21 @@ Scan scan(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string> demangle(std::string_view name) {
-  if (!name.starts_with("_Z") || name.size() > kMaxMangled) return std::nullopt;
-  std::string demangled;
+bool demangle(std::string_view name, std::string* demangled) {
+  demangled->clear();
+  if (!name.starts_with("_Z") || name.size() > kMaxMangled) return false;
   try {
     constexpr int kOptions = DMGL_PARAMS | DMGL_TYPES | DMGL_NO_RECURSE_LIMIT;
-    if (cplus_demangle_v3_callback(std::string(name).c_str(), kOptions, append, &demangled) == 0) return std::nullopt;
+    if (cplus_demangle_v3_callback(std::string(name).c_str(), kOptions, append, demangled) == 0) return false;
   } catch (const TooLong&) {
-    return std::nullopt;
+    return false;
   }
-  if (demangled.empty()) return std::nullopt;
-  return demangled;
+  return !demangled->empty();
+}
+
+std::optional<std::string> demangle(std::string_view name) {
+  std::string demangled;
+  return demangle(name, &demangled) ? std::optional(std::move(demangled)) : std::nullopt;
 }
 
 std::string_view without_parameters(std::string_view demangled) {

@@ -9,6 +9,8 @@ namespace inquest {
 
 /// As `c++filt` prints it; nothing when it is no C++ name, is damaged, or would become absurdly long. Thread-safe.
 std::optional<std::string> demangle(std::string_view name);
+/// The same into `demangled`, whose memory is used again; false: it is empty.
+bool demangle(std::string_view name, std::string* demangled);
 
 /// The function alone, without return type, parameters, qualifiers and "[clone .cold]": "ns::foo<int>" of
 /// "void ns::foo<int>(int) const". A view into `demangled`; the whole where it does not look like a function.
