@@ -117,6 +117,7 @@ class Program {
                                                        .live_tracing = true,
                                                        .debuginfod = options_.debuginfod});
     hooks.open_core = [this](const std::string& core) { return open_other(core); };
+    hooks.tell = [this](std::string_view line) { terminal_.tell(line); };
     session_ = std::make_unique<commands::Session>(std::move(target), std::move(hooks));
     session_->set_progress(terminal_.progress());
     if (invocations.size() > 1) session_->set_further_commands();

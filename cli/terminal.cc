@@ -59,6 +59,10 @@ void Terminal::show(std::span<const commands::Note> notes) {
   }
 }
 
+void Terminal::tell(std::string_view line) {
+  if (!quiet_) write_all(STDERR_FILENO, commands::escape_text(line) + "\n");
+}
+
 v8::Progress Terminal::progress() {
   return [this](std::string_view what, uint64_t done, uint64_t total) {
     if (is_terminal_) progress_line_.update(what, done, total);

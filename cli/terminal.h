@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "commands/output.h"
 #include "commands/progress_line.h"
@@ -22,6 +23,9 @@ class Terminal {
   void show(const Error& error);
   /// Each note once; those of severity info not with --quiet.
   void show(std::span<const commands::Note> notes);
+
+  /// A line on the standard error at once, not with --quiet. From any thread.
+  void tell(std::string_view line);
 
   /// A line on the standard error while work takes longer than a second, when that is a terminal. The work is told to
   /// stop once the user has pressed Control-C.

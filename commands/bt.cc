@@ -8,6 +8,7 @@
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/flame_graph.h"
 #include "commands/native_stack.h"
 #include "commands/registry.h"
 #include "commands/session.h"
@@ -237,6 +238,22 @@ class FoldedBody : public ReportBody {
   std::map<std::string, size_t> counts_;
 };
 
+FlameGraph graph_of(std::span<const NativeStack> stacks) {
+  FlameGraph graph;
+  for (const NativeStack& stack : stacks) {
+    const Thread& thread = *stack.thread;
+    add_to_graph(graph, thread.name.empty() ? fmt::format("tid {}", thread.tid) : thread.name, stack, 1);
+  }
+  return graph;
+}
+
+/// The answer is in a file; notes say in which.
+class NoBody : public ReportBody {
+ public:
+  void write_text(Output&) const override {}
+  void write_json(JsonWriter&) const override {}
+};
+
 class Bt : public Command {
  public:
   using Command::Command;
@@ -245,10 +262,17 @@ class Bt : public Command {
     auto threads = wanted_threads(session, args);
     if (!threads) return std::move(threads).error();
     bool folded = args.has("folded");
-    auto wanted = folded ? WithArguments::kNo : args.json() ? WithArguments::kTyped : WithArguments::kValues;
+    auto wanted = folded || args.has("svg") ? WithArguments::kNo
+                  : args.json()             ? WithArguments::kTyped
+                                            : WithArguments::kValues;
     auto stacks = native_stacks(session, *threads, {}, wanted);
     Report report;
     add_stack_notes(session, stacks, report);
+    if (auto svg = args.value("svg")) {
+      write_graph(graph_of(stacks), *svg, {.title = "native stacks", .unit = "threads"}, report);
+      report.body = std::make_unique<NoBody>();
+      return report;
+    }
     if (folded) {
       report.body = std::make_unique<FoldedBody>(stacks);
       return report;
@@ -321,6 +345,7 @@ std::unique_ptr<const Command> make_bt() {
       {.long_name = "folded",
        .excludes = "shape",
        .help = "one line per stack, outermost function first and a count last, as flame graph programs read it"},
+      svg_option("write a flame graph of these threads and print nothing", "shape"),
   };
   return std::make_unique<Bt>(std::move(spec));
 }

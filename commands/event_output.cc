@@ -74,7 +74,7 @@ void write_event_members(JsonWriter& json, const ProbeEvent& event, const Native
   json.field("time", iso_time(event.wall_time));
   json.field("boot_ns", event.time);
   json.field("probe", event.probe);
-  static constexpr const char* kKinds[] = {"call", "return", "signal"};
+  static constexpr const char* kKinds[] = {"call", "return", "signal", "sample"};
   json.field("kind", kKinds[static_cast<size_t>(event.kind)]);
   json.field_if_known("function", event.kind == ProbeEvent::Kind::kSignal ? "" : event.function);
   json.field("pid", event.pid);

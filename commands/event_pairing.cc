@@ -106,6 +106,7 @@ std::string event_sentence(const ProbeEvent& event, const NativeStack& stack, co
       return text + fmt::format("thread {} got back {}{}", event.tid, title, place.empty() ? "" : " in " + place);
     case ProbeEvent::Kind::kSignal:
       return text + fmt::format("thread {} got {}{}", event.tid, title, place.empty() ? "" : ", in " + place);
+    case ProbeEvent::Kind::kSample: break;  // in no event file
   }
   return text;
 }

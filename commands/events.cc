@@ -89,6 +89,8 @@ class Events : public Command {
   using Command::Command;
 
   Result<Report> run(Session& session, const Args& args) const override {
+    auto counts = TraceCounts::asked_for(args);
+    if (!counts) return std::move(counts).error();
     auto source = session.open_events(args.word(0));
     if (!source) return std::move(source).error();
     auto paired = pair_events(session, **source, !args.has("all"));
@@ -101,8 +103,8 @@ class Events : public Command {
       report.note(fmt::format("the last {} of {} events are shown", limit, paired->events.size()));
       paired->events.erase(paired->events.begin(), paired->events.end() - static_cast<ptrdiff_t>(limit));
     }
-    report.body = std::make_unique<EventsBody>(session, std::move(*paired), args.word(0), !args.has("brief"),
-                                               TraceCounts::asked_for(args));
+    report.body =
+        std::make_unique<EventsBody>(session, std::move(*paired), args.word(0), !args.has("brief"), std::move(*counts));
     return report;
   }
 

@@ -35,6 +35,9 @@ Registry::Registry() {
   commands_.push_back(make_bt());
   commands_.push_back(make_check_debug_info());
   commands_.push_back(make_why());
+  commands_.push_back(make_sample_bt());
+  commands_.push_back(make_sample_bt_off_cpu());
+  commands_.push_back(make_sample_bt_vfs());
   commands_.push_back(make_trace());
   commands_.push_back(make_events());
 }

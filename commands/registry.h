@@ -70,6 +70,9 @@ std::unique_ptr<const Command> make_resolve_src_lines();
 std::unique_ptr<const Command> make_bt();
 std::unique_ptr<const Command> make_check_debug_info();
 std::unique_ptr<const Command> make_why();
+std::unique_ptr<const Command> make_sample_bt();
+std::unique_ptr<const Command> make_sample_bt_off_cpu();
+std::unique_ptr<const Command> make_sample_bt_vfs();
 std::unique_ptr<const Command> make_trace();
 std::unique_ptr<const Command> make_events();
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "postmortem/model/probe_event.h"
+#include "postmortem/model/sample_request.h"
 #include "postmortem/model/trace_request.h"
 
 namespace inquest::commands {
@@ -38,6 +39,11 @@ DebugInfoSource& Session::debug_info() {
 Result<std::unique_ptr<ProbeEventSource>> Session::start_trace(const TraceRequest& request) const {
   if (!hooks_.start_trace) return unusable("processes cannot be traced from here", "run inquest trace in a shell");
   return hooks_.start_trace(request);
+}
+
+Result<std::unique_ptr<ProbeEventSource>> Session::start_sampling(const SampleRequest& request) const {
+  if (!hooks_.start_sampling) return unusable("processes cannot be sampled from here", "run inquest in a shell");
+  return hooks_.start_sampling(request);
 }
 
 Result<std::vector<ProbePlace>> Session::list_probes(const std::string& path, const std::string& pattern) const {

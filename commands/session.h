@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@
 namespace inquest {
 class ProbeEventSource;
 struct ProbePlace;
+struct SampleRequest;
 struct TraceRequest;
 }  // namespace inquest
 
@@ -35,8 +37,10 @@ struct SessionHooks {
   std::function<Result<ProcessDebugInfo>(uint64_t pid)> examine_process = {};
   std::function<Result<ObjectFile>(const std::string& path)> open_object = {};
   std::function<Result<std::unique_ptr<ProbeEventSource>>(const TraceRequest&)> start_trace = {};
+  std::function<Result<std::unique_ptr<ProbeEventSource>>(const SampleRequest&)> start_sampling = {};
   std::function<Result<std::vector<ProbePlace>>(const std::string& path, const std::string& pattern)> list_probes = {};
   std::function<Result<std::unique_ptr<ProbeEventSource>>(const std::string& path)> open_events = {};
+  std::function<void(std::string_view line)> tell = {};  ///< a line for the user at once, not for the answer
 };
 
 /// Where the last `v8 findjsinstances` stopped: the same request again gives the next page.
@@ -80,6 +84,8 @@ class Session {
 
   /// Events of running processes, or an error where this front end cannot trace.
   Result<std::unique_ptr<ProbeEventSource>> start_trace(const TraceRequest& request) const;
+  /// Stacks of running processes at times; events of kind kSample.
+  Result<std::unique_ptr<ProbeEventSource>> start_sampling(const SampleRequest& request) const;
   /// The places in a program or library that can be traced.
   Result<std::vector<ProbePlace>> list_probes(const std::string& path, const std::string& pattern) const;
   /// The events that a tracer saved.

@@ -18,14 +18,13 @@ void append_arguments(Output& output, const NativeFrame& frame) {
   }
 }
 
-/// A semicolon separates functions in this format.
+}  // namespace
+
 std::string folded_word(std::string_view text) {
   std::string result = escape_text(text);
   std::ranges::replace(result, ';', ':');
   return result;
 }
-
-}  // namespace
 
 // Deep recursion has tens of thousands of these: no text is put together on the way.
 void append_frame(Output& output, const NativeStack& stack, const NativeFrame& frame) {
@@ -81,20 +80,27 @@ void write_variables(JsonWriter& json, std::string_view key, const std::vector<V
   json.end_array();
 }
 
+std::string folded_name(const NativeStack& stack, const NativeFrame& frame) {
+  std::string_view function = function_name(stack, frame);
+  if (!function.empty()) return folded_word(function);
+  if (frame.module == nullptr) return "[unknown]";
+  return "[" + folded_word(frame.module->path.substr(frame.module->path.rfind('/') + 1)) + "]";
+}
+
 std::string folded_stack(std::string_view thread, const NativeStack& stack) {
   std::string line = folded_word(thread);
-  for (size_t i = stack.frames.size(); i-- > 0;) {
-    const NativeFrame& frame = stack.frames[i];
-    std::string_view function = function_name(stack, frame);
-    if (!function.empty()) {
-      line += ";" + folded_word(function);
-    } else if (frame.module != nullptr) {
-      line += ";[" + folded_word(frame.module->path.substr(frame.module->path.rfind('/') + 1)) + "]";
-    } else {
-      line += ";[unknown]";
-    }
-  }
+  for (size_t i = stack.frames.size(); i-- > 0;) line += ";" + folded_name(stack, stack.frames[i]);
   return line;
+}
+
+void add_to_graph(FlameGraph& graph, std::string_view thread, const NativeStack& stack, uint64_t weight) {
+  graph.begin_stack(weight);
+  graph.push({.name = thread, .kind = FlameFrame::Kind::kThread});
+  for (size_t i = stack.frames.size(); i-- > 0;) {
+    bool inlined = stack.frames[i].location.inlined;
+    graph.push({.name = folded_name(stack, stack.frames[i]),
+                .kind = inlined ? FlameFrame::Kind::kInlined : FlameFrame::Kind::kNative});
+  }
 }
 
 }  // namespace inquest::commands

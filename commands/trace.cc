@@ -145,7 +145,9 @@ class Trace : public Command {
     if (request.leave_stopped && !request.stop) return usage_error("trace: --leave-stopped is for --stop");
     if (request.stop && !request.gcore.empty())
       return usage_error("trace: --stop and --gcore exclude each other", "a process goes on once its core is written");
-    auto counts = TraceCounts::asked_for(args);
+    auto asked = TraceCounts::asked_for(args);
+    if (!asked) return std::move(asked).error();
+    auto counts = std::move(*asked);
     if (counts && !counts->needs_stack()) request.stack_bytes = 0;
     if (request.probes.empty())
       return usage_error("trace: missing PROBE", "for example: inquest trace 'libc.so.6:abort' -- ./program");
@@ -222,6 +224,7 @@ std::unique_ptr<const Command> make_trace() {
                    {"trace --hist size 'libc.so.6:malloc(size_t size)' -- ./program",
                     "how much is asked for at a time"},
                    {"trace --count stack 'libc.so.6:write' -p 4711", "input for a flame graph, ended by Control-C"},
+                   {"trace --count stack --svg writes.svg 'libc.so.6:write' -- ./program", "the flame graph itself"},
                    {"trace -p 4711 --gcore /tmp/app --rate 10 'libc.so.6:abort'", "a core from before the abort"},
                    {"trace --list 'libtinfo.so.6:*term'", "which functions can be traced"}},
       .needs_core = false,

@@ -48,17 +48,21 @@ std::vector<OptionSpec> TraceCounts::options() {
        .kind = Kind::kText,
        .value_name = "ARG",
        .excludes = "how",
-       .help = "print no events, but a histogram of this argument, or of `ret`, by powers of two"}};
+       .help = "print no events, but a histogram of this argument, or of `ret`, by powers of two"},
+      svg_option("with --count stack: write a flame graph and print nothing")};
 }
 
-std::optional<TraceCounts> TraceCounts::asked_for(const Args& args) {
-  if (auto name = args.value("hist")) return TraceCounts(By::kFunction, *name);
-  auto by = args.value("count");
-  if (!by) return std::nullopt;
-  return TraceCounts(*by == "stack" ? By::kStack : *by == "args" ? By::kArguments : By::kFunction, {});
+Result<std::optional<TraceCounts>> TraceCounts::asked_for(const Args& args) {
+  auto by = args.value("count"), name = args.value("hist"), svg = args.value("svg");
+  if (svg && by != "stack") return usage_error("--svg is a flame graph of stacks", "--count stack --svg FILE");
+  if (name) return std::optional(TraceCounts(By::kFunction, *name, {}));
+  if (!by) return std::optional<TraceCounts>();
+  By what = *by == "stack" ? By::kStack : *by == "args" ? By::kArguments : By::kFunction;
+  return std::optional(TraceCounts(what, {}, svg.value_or("")));
 }
 
 void TraceCounts::add_notes(Report& report) const {
+  if (!svg_.empty()) write_graph(graph_, svg_, {.title = "calls traced by inquest", .unit = "calls"}, report);
   if (without_number_ == 0) return;
   report.warn(fmt::format("{} events have no such number: name the argument in the probe", without_number_));
   report.incomplete = true;
@@ -77,7 +81,12 @@ void TraceCounts::add(const ProbeEvent& event, EventStacks& stacks) {
   switch (by_) {
     case By::kFunction: ++counts_[event.function.empty() ? event.probe : event.function]; break;
     case By::kArguments: ++counts_[event_title(event)]; break;
-    case By::kStack: ++counts_[folded_stack(event.comm, stacks.of(event, WithArguments::kNo))]; break;
+    case By::kStack: {
+      const NativeStack& stack = stacks.of(event, WithArguments::kNo);
+      ++counts_[folded_stack(event.comm, stack)];
+      if (!svg_.empty()) add_to_graph(graph_, event.comm, stack, 1);
+      break;
+    }
   }
 }
 
@@ -102,6 +111,7 @@ std::vector<std::pair<std::string, uint64_t>> TraceCounts::sorted() const {
 }
 
 void TraceCounts::write_text(Output& output) const {
+  if (!svg_.empty()) return;
   if (!histogram_.empty()) {
     uint64_t most = 1;
     for (const auto& [index, count] : buckets_) most = std::max(most, count);

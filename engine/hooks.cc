@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "ncurses_probes/events/event_file.h"
+#include "ncurses_probes/samplers/sampler.h"
 #include "ncurses_probes/tracer.h"
 #include "postmortem/dwarf/debug_files.h"
 #include "postmortem/dwarf/debug_info_source.h"
@@ -46,12 +47,14 @@ commands::SessionHooks make_hooks(const EngineOptions& options) {
 #ifdef INQUEST_TRACER
   hooks.list_probes = probes::list_probes;
   if (options.live_tracing) hooks.start_trace = probes::start_trace;
+  if (options.live_tracing) hooks.start_sampling = probes::start_sampling;
 #else
   auto no_tracer = [](auto&&...) {
     return unusable("this build has no tracer", "build it where libbpf-dev, bpftool and clang are installed");
   };
   hooks.list_probes = no_tracer;
   hooks.start_trace = no_tracer;
+  hooks.start_sampling = no_tracer;
 #endif
   return hooks;
 }

@@ -1,82 +1,32 @@
 #include "ncurses_probes/tracer.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "ncurses_probes/attach/bpf_program.h"
 #include "ncurses_probes/attach/place_finder.h"
 #include "ncurses_probes/capture/decode.h"
-#include "ncurses_probes/capture/event_queue.h"
-#include "ncurses_probes/capture/process_maps.h"
-#include "ncurses_probes/capture/side_band.h"
-#include "ncurses_probes/child.h"
 #include "ncurses_probes/events/event_file.h"
+#include "ncurses_probes/live_source.h"
 #include "ncurses_probes/spec/probe_sets.h"
 #include "ncurses_probes/stop_guard.h"
 
 namespace inquest::probes {
 namespace {
 
-constexpr int kPollMilliseconds = 50;
-// Nanoseconds after which an event that has begun to be recorded is in the buffer, as long as its thread may run.
-constexpr uint64_t kSettled = 2'000'000'000;
-
-std::atomic<int> stop_signal{0};
-
-/// While one lives, the signals that ask a program to end are noted only.
-class StopSignals {
- public:
-  StopSignals() {
-    stop_signal = 0;
-    struct sigaction action = {};
-    action.sa_handler = [](int signal) { stop_signal = signal; };
-    for (size_t i = 0; i < std::size(kSignals); ++i) {
-      sigaction(kSignals[i], nullptr, &before_[i]);
-      // What a shell has told its background job to ignore stays ignored.
-      if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
-    }
-  }
-  ~StopSignals() {
-    for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before_[i], nullptr);
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
- private:
-  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
-  struct sigaction before_[std::size(kSignals)];
-};
-
-int64_t nanoseconds(clockid_t clock) {
-  timespec now = {};
-  clock_gettime(clock, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-class LiveTracer : public ProbeEventSource {
+class LiveTracer : public LiveSource {
  public:
   explicit LiveTracer(TraceRequest request)
-      : request_(std::move(request)), maps_(!request_.pid && request_.command.empty()) {}
+      : LiveSource({.pid = request.pid, .command = request.command}), request_(std::move(request)) {}
 
   ~LiveTracer() override {
-    quit_ = true;
-    if (reader_.joinable()) reader_.join();
+    stop_reading();
     if (program_) program_->detach();
     release_stopped();
-    if (process_ >= 0) close(process_);
   }
 
   std::optional<Error> start() {
@@ -99,9 +49,7 @@ class LiveTracer : public ProbeEventSource {
       if (!guard) return std::move(guard).error();
       guard_ = std::move(*guard);
     }
-    auto side_band = SideBand::open();
-    if (!side_band) return std::move(side_band).error();
-    side_band_ = std::move(*side_band);
+    if (auto problem = open_side_band()) return problem;
     if (!request_.output.empty()) {
       auto writer = EventFileWriter::create(request_.output);
       if (!writer) return std::move(writer).error();
@@ -110,28 +58,13 @@ class LiveTracer : public ProbeEventSource {
     return begin();
   }
 
-  Result<std::optional<ProbeEvent>> next() override {
-    auto event = queue_.pop();
-    if (event) return event;
-    if (auto problem = finish()) return *std::move(problem);
-    return std::optional<ProbeEvent>();
-  }
-
-  TraceStatistics statistics() const override { return {.recorded = recorded_, .dropped = program_->dropped()}; }
-
   std::vector<std::string> notes() const override {
     std::vector<std::string> notes;
     if (uint64_t dropped = program_->dropped(); dropped > 0) {
       notes.push_back(
           fmt::format("{} of {} events found no room in the buffer and are lost", dropped, program_->hits()));
     }
-    if (uint64_t lost = side_band_->lost(); lost > 0) {
-      notes.push_back(fmt::format("{} reports about what processes map were lost: some stacks may end early", lost));
-    }
-    if (unknown_ > 0) {
-      notes.push_back(
-          fmt::format("of {} events it is not known what their process had mapped: they have no stack", unknown_));
-    }
+    add_notes_about_maps(notes);
     if (!program_->sees_signals()) {
       notes.push_back("this kernel has no BTF tracepoints: the signal that ends a process is not recorded");
     }
@@ -155,15 +88,6 @@ class LiveTracer : public ProbeEventSource {
       probes_.insert(probes_.end(), specs->begin(), specs->end());
     }
     return std::nullopt;
-  }
-
-  std::optional<Error> open_process() {
-    if (!request_.pid) return std::nullopt;
-    process_ = static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(*request_.pid), 0));
-    if (process_ >= 0) return std::nullopt;
-    if (errno == EINVAL)
-      return unusable(fmt::format("{} is a thread, not a process", *request_.pid), "give its process id");
-    return unusable(fmt::format("there is no process {}", *request_.pid));
   }
 
   std::optional<Error> find_all_places() {
@@ -195,73 +119,25 @@ class LiveTracer : public ProbeEventSource {
   }
 
   std::optional<Error> begin() {
-    boot_time_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
-    if (request_.pid) {
-      maps_.follow(*request_.pid);
-      if (!maps_.read(*request_.pid))
-        return unusable(fmt::format("cannot see what process {} has mapped", *request_.pid), "run it as root");
-      if (auto problem = program_->track(*request_.pid)) return problem;
-    }
-    if (!request_.command.empty()) {
-      auto child = Child::prepare(request_.command);
-      if (!child) return std::move(child).error();
-      child_ = std::move(*child);
-      maps_.follow(static_cast<uint64_t>(child_->pid()));
-      if (auto problem = program_->track(static_cast<uint64_t>(child_->pid()))) return problem;
-    }
+    if (auto problem = follow()) return problem;
     // The kernel's own filter by process leaves out children.
     uint64_t only = request_.follow_children ? 0 : request_.pid.value_or(0);
     if (auto problem = program_->attach(places_, only)) return problem;
-    program_->start();
-    if (child_) {
-      if (auto problem = child_->run()) return problem;
-    }
-    reader_ = std::thread([this] { read_events(); });
-    return std::nullopt;
+    return go();
   }
 
-  /// The reader's thread: empties the kernel's buffer, so that what makes use of events may be slow.
-  void read_events() {
-    while (!quit_) {
-      bool ended = is_over();
-      uint64_t before = static_cast<uint64_t>(nanoseconds(CLOCK_BOOTTIME));
-      bool has_room = queue_.wait_for_room(ended ? 0 : kPollMilliseconds);
-      if (has_room) {
-        // What happened before the end is still in the buffer.
-        if (ended) program_->stop();
-        uint64_t seen = taken_;
-        program_->poll(ended ? 0 : kPollMilliseconds, [this](const auto& record, auto room) {
-          take(record, room);
-          return !quit_ && queue_.has_room();
-        });
-        if (ended && taken_ == seen) break;
-        // Reports of a time of which no event can come any more need not wait for one.
-        if (before > kSettled) side_band_->apply_until(before - kSettled, maps_);
-      }
-    }
-    queue_.close();
-  }
+  RecordProgram& program() const override { return *program_; }
+  bool has_enough() override { return request_.limit != 0 && recorded_ >= request_.limit; }
 
-  bool is_over() {
-    if (stop_signal != 0) {
-      if (child_ && stop_signal != SIGINT) child_->send(stop_signal);  // the terminal sends SIGINT to both
-      return true;
-    }
-    if (request_.limit != 0 && recorded_ >= request_.limit) return true;
-    if (child_ && child_->has_ended()) return true;
-    pollfd process = {.fd = process_, .events = POLLIN, .revents = 0};
-    return process_ >= 0 && ::poll(&process, 1, 0) > 0;
-  }
-
-  void take(const inquest_record& record, std::span<const std::byte> room) {
-    ++taken_;
-    ProbeEvent event = decode(record, room, {.probes = probes_, .places = places_, .boot_time = boot_time_});
+  void take(std::span<const std::byte> bytes) override {
+    if (bytes.size() < sizeof(inquest_record)) return;
+    const auto& record = *reinterpret_cast<const inquest_record*>(bytes.data());
+    ProbeEvent event =
+        decode(record, bytes.subspan(sizeof record), {.probes = probes_, .places = places_, .boot_time = boot_time()});
     bool is_end = event.kind == ProbeEvent::Kind::kSignal;
     // The limit is on what was asked for; the signal that ends the process comes with it.
-    if (request_.limit != 0 && recorded_ >= request_.limit && !is_end) return;
-    side_band_->apply_until(event.time, maps_);
-    event.process = maps_.snapshot(event.pid);
-    unknown_ += event.process == nullptr;
+    if (has_enough() && !is_end) return;
+    add_process(event);
     ++recorded_;
     if (!request_.gcore.empty() && !is_end) write_core_of(event.pid);
     if (writer_) {
@@ -287,16 +163,13 @@ class LiveTracer : public ProbeEventSource {
     guard_.reset();
   }
 
-  std::optional<Error> finish() {
-    if (std::exchange(finished_, true)) return std::nullopt;
-    reader_.join();
+  std::optional<Error> finish(bool interrupted) override {
     program_->detach();
     release_stopped();
-    if (child_ && stop_signal == 0 && !request_.leave_stopped) child_->wait();
+    if (child() && !interrupted && !request_.leave_stopped) child()->wait();
     return writer_ ? writer_->finish(statistics(), notes()) : std::nullopt;
   }
 
-  StopSignals signals_;
   TraceRequest request_;
   std::vector<ProbeSpec> probes_;
   std::vector<Place> places_;
@@ -305,18 +178,7 @@ class LiveTracer : public ProbeEventSource {
   std::set<uint64_t> cored_;
   std::unique_ptr<BpfProgram> program_;
   std::unique_ptr<StopGuard> guard_;
-  std::unique_ptr<SideBand> side_band_;
-  ProcessMaps maps_;
-  std::unique_ptr<Child> child_;
   std::unique_ptr<EventFileWriter> writer_;
-  EventQueue queue_;
-  std::thread reader_;
-  std::atomic<bool> quit_{false};
-  int process_ = -1;  ///< pidfd
-  int64_t boot_time_ = 0;
-  std::atomic<uint64_t> recorded_{0};
-  uint64_t taken_ = 0, unknown_ = 0;  ///< of the reader; the rest may look once that has ended
-  bool finished_ = false;
 };
 
 }  // namespace

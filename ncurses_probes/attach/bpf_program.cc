@@ -27,34 +27,6 @@ constexpr uint32_t kUprobeMultiReturn = 1;  // BPF_F_UPROBE_MULTI_RETURN
 // Detaching one uprobe that is a perf event of its own takes a tenth of a second.
 constexpr size_t kMaxSingle = 100;
 
-std::string last_message;  // of libbpf, for the one line that the user gets
-
-int keep_message(enum libbpf_print_level level, const char* format, va_list arguments) {
-  if (level != LIBBPF_WARN) return 0;
-  char line[512];
-  int size = vsnprintf(line, sizeof line, format, arguments);
-  if (size <= 0) return 0;
-  std::string text(line, std::min<size_t>(static_cast<size_t>(size), sizeof line - 1));
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  if (!text.empty()) last_message = text;
-  return 0;
-}
-
-Error missing_right(int error, const std::string& what) {
-  if (error == EPERM || error == EACCES) {
-    return unusable(fmt::format("{}: the kernel refuses it", what),
-                    geteuid() == 0
-                        ? "this machine or container does not allow BPF programs"
-                        : "run it as root, or with the capabilities CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
-  }
-  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
-    return unusable(fmt::format("{}: {}", what, std::strerror(error)),
-                    "the kernel has no BTF (/sys/kernel/btf/vmlinux); one built with CONFIG_DEBUG_INFO_BTF does");
-  }
-  return unusable(fmt::format("{}: {}", what, std::strerror(error)),
-                  last_message.empty() ? "tracing needs Linux 6.0 or newer" : last_message);
-}
-
 /// What bpf(BPF_LINK_CREATE) takes for BPF_TRACE_UPROBE_MULTI (include/uapi/linux/bpf.h of Linux 6.6, union bpf_attr).
 struct MultiLink {
   uint32_t prog_fd, target_fd, attach_type, flags;
@@ -136,9 +108,6 @@ bool follows_pointers(const Constants& constants, size_t count) {
 struct DestroySkeleton {
   void operator()(inquest_trace* skeleton) const { inquest_trace__destroy(skeleton); }
 };
-struct FreeRing {
-  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
-};
 struct DestroyLink {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
@@ -195,9 +164,7 @@ class LoadedProgram : public BpfProgram {
       if (!link) return missing_right(errno, "cannot watch for signals");
       kernel_links_.emplace_back(link);
     }
-    ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.events), take_record, this, nullptr));
-    if (!ring_) return missing_right(errno, "cannot read the tracer's events");
-    return std::nullopt;
+    return ring_.open(bpf_map__fd(skeleton_->maps.events));
   }
 
   std::optional<Error> attach(std::span<const Place> places, uint64_t pid) override {
@@ -243,13 +210,7 @@ class LoadedProgram : public BpfProgram {
     kernel_links_.clear();
   }
 
-  void poll(int milliseconds, const Handler& handler) override {
-    handler_ = &handler;
-    // The program wakes nobody before much is there.
-    if (ring_buffer__consume(ring_.get()) == 0 && milliseconds > 0 && ring_buffer__poll(ring_.get(), milliseconds) == 0)
-      ring_buffer__consume(ring_.get());
-    handler_ = nullptr;
-  }
+  void poll(int milliseconds, const RecordHandler& handler) override { ring_.poll(milliseconds, handler); }
 
   uint64_t hits() const override { return sum(skeleton_->bss->hits); }
   uint64_t dropped() const override { return sum(skeleton_->bss->dropped); }
@@ -272,15 +233,6 @@ class LoadedProgram : public BpfProgram {
     if (bpf_map__update_elem(skeleton_->maps.operands, &place, sizeof place, &list, sizeof list, BPF_ANY) == 0)
       return std::nullopt;
     return missing_right(errno, "cannot tell the arguments of a static probe");
-  }
-
-  static int take_record(void* self, void* data, size_t size) {
-    auto* program = static_cast<LoadedProgram*>(self);
-    if (size < sizeof(inquest_record)) return 0;
-    const auto& record = *static_cast<const inquest_record*>(data);
-    size_t bytes = size - sizeof record;
-    // A negative answer ends the reading behind this record (libbpf, ringbuf.c, ringbuf_process_ring).
-    return (*program->handler_)(record, {static_cast<const std::byte*>(data) + sizeof record, bytes}) ? 0 : -1;
   }
 
   template <size_t kCount>
@@ -336,10 +288,9 @@ class LoadedProgram : public BpfProgram {
 
   bool with_multi_ = false, with_signals_ = false;
   std::unique_ptr<inquest_trace, DestroySkeleton> skeleton_;
-  std::unique_ptr<ring_buffer, FreeRing> ring_;
+  RecordRing ring_;
   std::vector<int> links_;
   std::vector<std::unique_ptr<bpf_link, DestroyLink>> single_links_, kernel_links_;
-  const Handler* handler_ = nullptr;
 };
 
 /// Older kernels have neither uprobe_multi nor (without BTF tracepoints) signals; each ability is left out in turn.
@@ -351,7 +302,7 @@ constexpr Abilities kAbilities[] = {{true, true}, {false, true}, {true, false}, 
 }  // namespace
 
 Result<std::unique_ptr<BpfProgram>> BpfProgram::load(const ProgramOptions& options) {
-  libbpf_set_print(keep_message);
+  keep_libbpf_messages();
   if (options.probes.size() > INQUEST_MAX_PROBES) {
     return unusable(fmt::format("{} probes are too many", options.probes.size()),
                     fmt::format("at most {}; a pattern counts as one", INQUEST_MAX_PROBES));

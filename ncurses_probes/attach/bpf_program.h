@@ -1,14 +1,13 @@
-// The BPF program of the tracer: loaded, attached to places, read from. What it leaves in the kernel lives as long as
-// this object, or as long as this process when that is killed: links and maps are held by file descriptors only.
+// The BPF program of the tracer: loaded, attached to places, read from.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "ncurses_probes/attach/bpf_support.h"
 #include "ncurses_probes/attach/place_finder.h"
 #include "ncurses_probes/bpf/record.h"
 #include "ncurses_probes/spec/probe_spec.h"
@@ -26,30 +25,15 @@ struct ProgramOptions {
   bool stops_once = false;  ///< at its first hit only
 };
 
-class BpfProgram {
+/// Its hits are those that the predicate let through. What stands behind each record is the stack, and from
+/// INQUEST_OTHER_STACK on the one that it interrupted.
+class BpfProgram : public RecordProgram {
  public:
   /// Loads the program into the kernel. The error says which ability or right is missing.
   static Result<std::unique_ptr<BpfProgram>> load(const ProgramOptions& options);
-  virtual ~BpfProgram() = default;
 
   /// `pid` 0: hits of all processes reach the program.
   virtual std::optional<Error> attach(std::span<const Place> places, uint64_t pid) = 0;
-  virtual std::optional<Error> track(uint64_t pid) = 0;
-  /// From here on hits are recorded.
-  virtual void start() = 0;
-  /// From here on they are not.
-  virtual void stop() = 0;
-  /// Takes the breakpoints out again. What has been recorded can be read still.
-  virtual void detach() = 0;
-
-  /// Hands on what has been recorded, waiting at most `milliseconds` for it, until the handler wants no more. `room` is
-  /// what stands behind the record: the stack, and from INQUEST_OTHER_STACK on the one that it interrupted.
-  using Handler = std::function<bool(const inquest_record& record, std::span<const std::byte> room)>;
-  virtual void poll(int milliseconds, const Handler& handler) = 0;
-
-  /// Hits that the predicate let through, and those of them that found no room.
-  virtual uint64_t hits() const = 0;
-  virtual uint64_t dropped() const = 0;
   /// Hits beyond the rate.
   virtual uint64_t limited() const = 0;
   /// File descriptor of the map of processes (u32) that were stopped; it lives as long as this object.

@@ -39,8 +39,24 @@ struct signal_struct {
   int group_exit_code;
 };
 
+/* include/linux/fs.h, include/linux/fdtable.h */
+struct inode {
+  unsigned short i_mode;
+};
+struct file {
+  struct inode* f_inode;
+};
+struct fdtable {
+  unsigned int max_fds;
+  struct file** fd;
+};
+struct files_struct {
+  struct fdtable* fdt;
+};
+
 /* include/linux/sched.h */
 struct task_struct {
+  unsigned int flags;
   int pid;
   int tgid;
   struct task_struct* group_leader;
@@ -48,6 +64,7 @@ struct task_struct {
   __u64 self_exec_id;
   struct mm_struct* mm;
   struct signal_struct* signal;
+  struct files_struct* files;
   struct uprobe_task* utask;
   unsigned long sas_ss_sp;
   unsigned long sas_ss_size;

@@ -66,7 +66,22 @@ struct inquest_probe {
   __u8 is_static;
 };
 
-enum inquest_kind { INQUEST_HIT = 1, INQUEST_RETURN = 2, INQUEST_SIGNAL = 3 };
+#define INQUEST_KERNEL_FRAMES 127 /* sysctl kernel.perf_event_max_stack */
+#define INQUEST_KERNEL_STACK 1024 /* bytes for them behind the room of a sample's stack */
+
+enum inquest_kind {
+  INQUEST_HIT = 1,
+  INQUEST_RETURN = 2,
+  INQUEST_SIGNAL = 3,
+  INQUEST_SAMPLE = 4,
+  INQUEST_LEFT = 5, /* a thread has left its CPU; how long for is told by an inquest_wait */
+  INQUEST_BACK = 6, /* an inquest_wait */
+};
+
+enum inquest_tracked {
+  INQUEST_TRACKED = 1,
+  INQUEST_TRACKED_LATER = 2, /* from its next execve on */
+};
 
 /* One life of a process: from one execve to the next, or to its end. */
 struct inquest_process {
@@ -137,5 +152,14 @@ struct inquest_record {
   __u64 other_start; /* the stack that a handler on a stack of its own interrupted */
   __u64 other_top;
   __u32 other_size; /* 0: there is none */
-  __u32 padding;
+  __u32 tail_size;  /* bytes used behind the room: the kernel's stack of a sample, its innermost address first */
+  __u64 weight;     /* of a sample: 1, bytes or nanoseconds */
+};
+
+/* A thread is back on a CPU: the end of what the INQUEST_LEFT of the same thread and time has begun. */
+struct inquest_wait {
+  __u32 kind; /* INQUEST_BACK */
+  __u32 tid;
+  __u64 since; /* ns since boot: inquest_record::time */
+  __u64 weight; /* ns */
 };

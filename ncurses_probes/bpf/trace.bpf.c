@@ -6,27 +6,13 @@
 //
 // Most hits are those that nobody wants, so the predicate comes first: it is a few comparisons with constants of the
 // loaded program, while to ask whether the process is wanted is a look-up.
-#include <linux/bpf.h>
-#include <stdbool.h>
-
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
-
-#include "kernel_types.h"
-#include "record.h"
+#define COUNTERS (INQUEST_MAX_PROBES + 1) /* the last one: signals */
+#include "capture.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define AT_RANDOM_TYPE 25    /* include/uapi/linux/auxvec.h */
-#define AUXV_ENTRIES 22      /* more than x86 has */
-#define MAX_MAIN_STACK (1UL << 30)
-#define MAX_THREAD_STACK (1UL << 28)
-#define RED_ZONE 128         /* System V ABI, 3.2.2: below rsp, in use by leaf functions */
 #define SIGNAL_KILL 9
 #define SIGNAL_STOP 19
-#define ON_OWN_STACK 0x08000000 /* SA_ONSTACK, include/uapi/asm-generic/signal-defs.h */
-#define MAX_UNMAPPED_PAGES 16   /* between sp and the lowest page of a stack that has overflown */
 /* Signals that leave a core: QUIT ILL TRAP ABRT BUS FPE SEGV XCPU XFSZ SYS (include/linux/signal.h, SIG_KERNEL_COREDUMP_MASK). */
 #define CORE_SIGNALS 0x830009f8ULL
 
@@ -34,10 +20,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define HARMLESS_SIGNALS 0x10fe0000ULL
 
 const volatile struct inquest_probe probes[INQUEST_MAX_PROBES];
-const volatile bool only_tracked = true;     /* processes in `tracked`, not all */
-const volatile bool follow_children = true;
 const volatile __u64 wanted_signals = 0;     /* bit N: signal N, where a handler takes it too */
-const volatile __u32 own_tgid = 0;           /* the tracer, which never traces itself */
 const volatile bool may_sleep = true;        /* loaded as sleepable programs */
 const volatile __u64 rate = 0;               /* events of each probe in a second; 0: any number */
 const volatile bool stops = false;           /* a process that hits a probe is stopped */
@@ -45,10 +28,7 @@ const volatile bool stops_once = false;      /* at its first hit only */
 const volatile bool has_static = false;      /* static probes */
 const volatile bool only_one = false;        /* probe 0 is the only one */
 
-__u64 hits[INQUEST_MAX_PROBES + 1];          /* recorded or dropped; the last one: signals */
-__u64 dropped[INQUEST_MAX_PROBES + 1];
 __u64 limited[INQUEST_MAX_PROBES + 1];       /* left out for the rate */
-volatile bool paused = true;
 
 /* The second that is running, and how many events each probe has had in it. */
 __u64 seconds[INQUEST_MAX_PROBES];
@@ -61,29 +41,6 @@ struct {
   __type(key, __u32);
   __type(value, __u8);
 } stopped SEC(".maps");
-
-#define RING_BYTES (16 << 20)
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, RING_BYTES);
-} events SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 65536);
-  __type(key, __u32);
-  __type(value, __u8);
-} tracked SEC(".maps");
-
-struct random_bytes {
-  __u8 bytes[16];
-};
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 4096);
-  __type(key, struct inquest_process);
-  __type(value, struct random_bytes);
-} randoms SEC(".maps");
 
 /* Arguments of calls that have not returned: by thread and place of the return address, for functions recurse. */
 struct call_key {
@@ -109,32 +66,6 @@ struct {
   __type(key, __u32);
   __type(value, struct inquest_operands);
 } operands SEC(".maps");
-
-/* Where the stack ended that a handler with a stack of its own (sigaltstack(2)) has interrupted, by thread. */
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 4096);
-  __type(key, __u32);
-  __type(value, __u64);
-} interrupted SEC(".maps");
-
-/* What a hit has, collected before room in the ring buffer is taken. */
-struct hit {
-  __u32 kind;
-  __u32 probe;
-  __u32 place;
-  __u64 sp;
-  __u64 top;
-  __u64 limit;
-  __u64 other_sp; /* 0: there is no other stack */
-  __u64 other_top;
-};
-
-static __always_inline bool is_wanted_process(void) {
-  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
-  if (paused || tgid == own_tgid) return false;
-  return !only_tracked || bpf_map_lookup_elem(&tracked, &tgid);
-}
 
 static __always_inline bool is_too_often(__u32 probe) {
   if (rate == 0) return false;
@@ -195,160 +126,12 @@ static __always_inline bool holds(const volatile struct inquest_probe *probe, co
   return all;
 }
 
-static __always_inline struct inquest_process this_process(struct task_struct *task) {
-  struct inquest_process process = {
-      .started = task->group_leader->start_boottime, .tgid = task->tgid, .exec_id = (__u32)task->self_exec_id};
-  return process;
-}
-
-/* The 16 bytes that the kernel gave the process when it started: its name across the tracer and its core. */
-static __always_inline void take_random(struct inquest_record *record, struct task_struct *task) {
-  struct random_bytes *known = bpf_map_lookup_elem(&randoms, &record->process);
-  if (known) {
-    __builtin_memcpy(record->at_random, known->bytes, 16);
-    record->has_at_random = 1;
-    return;
-  }
-  const char *auxv = (const char *)__builtin_preserve_access_index(&task->mm->saved_auxv[0]);
-  struct random_bytes bytes;
-  for (__u32 i = 0; i < AUXV_ENTRIES; ++i) {
-    unsigned long entry[2];
-    if (bpf_probe_read_kernel(entry, sizeof entry, auxv + i * sizeof entry) || entry[0] == 0) return;
-    if (entry[0] != AT_RANDOM_TYPE) continue;
-    if (bpf_probe_read_user(bytes.bytes, 16, (const void *)entry[1])) return;
-    bpf_map_update_elem(&randoms, &record->process, &bytes, BPF_ANY);
-    __builtin_memcpy(record->at_random, bytes.bytes, 16);
-    record->has_at_random = 1;
-    return;
-  }
-}
-
-struct top {
-  __u64 value;
-};
-static long take_vma_end(struct task_struct *task, struct vm_area_struct *vma, void *context) {
-  ((struct top *)context)->value = vma->vm_end;
-  return 0;
-}
-
-/* Where the stack that `sp` is in ends. The main thread's is known from its start, those of glibc's threads end with
- * the thread's control block, that %fs points at; coroutines and signal stacks are looked up. Reading past the end
- * costs a fault and wipes what was read. */
-static __always_inline __u64 stack_top(struct task_struct *task, __u64 sp) {
-  __u64 main_stack = task->mm->start_stack;
-  if (sp < main_stack && main_stack - sp < MAX_MAIN_STACK) return main_stack;
-  struct top top = {0};
-  bpf_find_vma(task, sp, take_vma_end, &top, 0);
-  __u64 control_block = task->thread.fsbase;
-  if (sp < control_block && control_block - sp < MAX_THREAD_STACK && control_block < top.value) return control_block;
-  return top.value;
-}
-
-static __always_inline void take_returns(struct inquest_record *record, struct task_struct *task) {
-  struct uprobe_task *utask = task->utask;
-  if (!utask) return;
-  struct return_instance *instance = utask->return_instances;
-  for (__u32 i = 0; i < INQUEST_MAX_RETURNS; ++i) {
-    if (!instance) return;
-    record->returns[i].slot = instance->stack;
-    record->returns[i].address = instance->orig_ret_vaddr;
-    record->return_count = i + 1;
-    instance = instance->next;
-  }
-}
-
-static __always_inline void take_identity(struct inquest_record *record, struct task_struct *task) {
-  record->tid = (__u32)bpf_get_current_pid_tgid();
-  record->time = bpf_ktime_get_boot_ns();
-  record->process = this_process(task);
-  record->fs_base = task->thread.fsbase;
-  bpf_get_current_comm(record->comm, sizeof record->comm);
-  record->has_at_random = 0;
-  take_random(record, task);
-  record->return_count = 0;
-  take_returns(record, task);
-}
-
-static __always_inline void take_other(struct inquest_record *record, const struct hit *hit) {
-  __u64 size = hit->other_top > hit->other_sp ? hit->other_top - hit->other_sp : 0;
-  record->other_start = hit->other_sp;
-  record->other_top = hit->other_top;
-  if (size > INQUEST_OTHER_STACK) size = INQUEST_OTHER_STACK;
-  char *to = (char *)record + sizeof *record + INQUEST_OTHER_STACK;
-  if (size > 0 && !bpf_probe_read_user(to, size, (const void *)hit->other_sp)) record->other_size = size;
-}
-
-static __always_inline bool is_on_own_stack(struct task_struct *task, __u64 sp) {
-  __u64 size = task->sas_ss_size;
-  return size > 0 && sp - task->sas_ss_sp < size;
-}
-
-static __always_inline void find_other_stack(struct hit *hit, struct task_struct *task) {
-  if (!is_on_own_stack(task, hit->sp + RED_ZONE)) return;
-  __u32 tid = (__u32)bpf_get_current_pid_tgid();
-  __u64 *sp = bpf_map_lookup_elem(&interrupted, &tid);
-  if (!sp) return;
-  hit->other_sp = *sp;
-  hit->other_top = stack_top(task, *sp);
-}
-
-/* One of these per size of room, for the verifier wants that as a constant. */
-#define EMIT(ROOM)                                                                                      \
-  static __always_inline struct inquest_record *begin_##ROOM(const struct hit *hit, struct task_struct *task) { \
-    struct inquest_record *record = bpf_ringbuf_reserve(&events, sizeof *record + ROOM, 0);             \
-    if (!record) {                                                                                      \
-      __sync_fetch_and_add(&dropped[hit->probe], 1);                                                    \
-      return 0;                                                                                         \
-    }                                                                                                   \
-    record->kind = hit->kind;                                                                           \
-    record->probe = hit->probe;                                                                         \
-    record->place = hit->place;                                                                         \
-    record->stack_start = hit->sp;                                                                      \
-    record->stack_top = hit->top;                                                                       \
-    record->stack_size = 0;                                                                             \
-    record->stack_room = ROOM;                                                                          \
-    record->is_fatal = 0;                                                                               \
-    record->signal = 0;                                                                                 \
-    record->signal_code = 0;                                                                            \
-    record->fault_address = 0;                                                                          \
-    record->has_arguments = 0;                                                                          \
-    record->string_sizes[0] = 0;                                                                        \
-    record->string_sizes[1] = 0;                                                                        \
-    __u64 size = hit->top - hit->sp;                                                                    \
-    if (hit->top <= hit->sp) size = 0;                                                                  \
-    if (size > hit->limit) size = hit->limit;                                                           \
-    if (size > ROOM) size = ROOM;                                                                       \
-    if (ROOM == INQUEST_STACK_LARGE && hit->other_sp && size > INQUEST_OTHER_STACK) size = INQUEST_OTHER_STACK; \
-    if (size > 0 && !bpf_probe_read_user((char *)record + sizeof *record, size, (const void *)hit->sp)) \
-      record->stack_size = size;                                                                        \
-    record->other_size = 0;                                                                             \
-    if (ROOM == INQUEST_STACK_LARGE && hit->other_sp) take_other(record, hit);                          \
-    take_identity(record, task);                                                                        \
-    return record;                                                                                      \
-  }
-EMIT(INQUEST_STACK_SMALL)
-EMIT(INQUEST_STACK_MIDDLE)
-EMIT(INQUEST_STACK_LARGE)
-
-static __always_inline __u64 wanted_size(const struct hit *hit) {
-  __u64 size = hit->top > hit->sp ? hit->top - hit->sp : 0;
-  return size < hit->limit ? size : hit->limit;
-}
-
 /* What only some records have. */
 struct extras {
   const __u64 *arguments;  /* of the entry, for returns */
   __u32 string_sizes[INQUEST_MAX_STRINGS];
   char strings[INQUEST_MAX_STRINGS][INQUEST_STRING];
 };
-
-/* To wake the reader costs more than all the rest, and it looks by itself some times a second: it is woken when a part
- * of the buffer has been filled. */
-static __always_inline __u64 wake_up(const struct inquest_record *record) {
-  __u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-  bool crosses = waiting >= RING_BYTES / 8 && waiting - sizeof *record - record->stack_room <= RING_BYTES / 8;
-  return crosses ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
 
 static __always_inline void finish(struct inquest_record *record, struct pt_regs *registers, const struct extras *extras) {
   bpf_probe_read_kernel(record->registers, sizeof record->registers, registers);
@@ -499,16 +282,6 @@ int on_return(struct pt_regs *registers) { return at_return(registers); }
 SEC("uretprobe.s")
 int on_return_multi(struct pt_regs *registers) { return at_return(registers); }
 
-/* The first byte at or above `sp` that can be read: a stack that has overflown ends above it. */
-static __always_inline __u64 readable_from(__u64 sp) {
-  char byte;
-  for (int i = 0; i < MAX_UNMAPPED_PAGES; ++i) {
-    if (!bpf_probe_read_user(&byte, 1, (const void *)sp)) break;
-    sp = (sp & ~4095UL) + 4096;
-  }
-  return sp;
-}
-
 /* A signal is about to be acted upon, in the thread that gets it. */
 SEC("tp_btf/signal_deliver")
 int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigaction *action) {
@@ -518,11 +291,7 @@ int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigact
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
   unsigned long sp = 0;
   bpf_core_read(&sp, sizeof sp, &registers->sp);
-  if (!is_fatal && (action->sa.sa_flags & ON_OWN_STACK) && !is_on_own_stack(task, sp)) {
-    __u32 tid = (__u32)bpf_get_current_pid_tgid();
-    __u64 from = readable_from(sp - RED_ZONE);
-    bpf_map_update_elem(&interrupted, &tid, &from, BPF_ANY);
-  }
+  if (!is_fatal) note_interrupted(task, action, sp);
   if (!is_fatal && !(wanted_signals >> (signal & 63) & 1)) return 0;
   bool is_kill = signal == SIGNAL_KILL;
   if (is_kill) {
@@ -545,15 +314,6 @@ int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigact
     record->fault_address = (__u64)info->_sifields._sigfault._addr;
   }
   finish(record, registers, 0);
-  return 0;
-}
-
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
-  __u32 from = parent->tgid, to = child->tgid;
-  __u8 one = 1;
-  if (!follow_children || from == to || !bpf_map_lookup_elem(&tracked, &from)) return 0;
-  bpf_map_update_elem(&tracked, &to, &one, BPF_ANY);
   return 0;
 }
 

@@ -60,15 +60,11 @@ std::vector<ProbeArgument> arguments_of(const inquest_record& record, const Prob
   return arguments;
 }
 
-}  // namespace
-
-ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room, const DecodeContext& context) {
+/// What every record has.
+ProbeEvent decode_capture(const inquest_record& record, std::span<const std::byte> room, int64_t boot_time) {
   ProbeEvent event;
-  event.kind = record.kind == INQUEST_SIGNAL   ? ProbeEvent::Kind::kSignal
-               : record.kind == INQUEST_RETURN ? ProbeEvent::Kind::kReturn
-                                               : ProbeEvent::Kind::kCall;
   event.time = record.time;
-  event.wall_time = context.boot_time + static_cast<int64_t>(record.time);
+  event.wall_time = boot_time + static_cast<int64_t>(record.time);
   event.pid = record.process.tgid;
   event.tid = record.tid;
   event.comm.assign(record.comm, strnlen(record.comm, sizeof record.comm));
@@ -92,6 +88,16 @@ ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room,
   }
   for (uint32_t i = 0; i < std::min<uint32_t>(record.return_count, INQUEST_MAX_RETURNS); ++i)
     event.replaced.push_back({Address(record.returns[i].slot), record.returns[i].address});
+  return event;
+}
+
+}  // namespace
+
+ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room, const DecodeContext& context) {
+  ProbeEvent event = decode_capture(record, room, context.boot_time);
+  event.kind = record.kind == INQUEST_SIGNAL   ? ProbeEvent::Kind::kSignal
+               : record.kind == INQUEST_RETURN ? ProbeEvent::Kind::kReturn
+                                               : ProbeEvent::Kind::kCall;
   if (event.kind == ProbeEvent::Kind::kSignal) {
     event.probe = "signal";
     event.function = signal_name(record.signal);
@@ -111,6 +117,20 @@ ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room,
     event.arguments = arguments_of(record, spec, spec.parameters.empty() ? place.parameters : spec.parameters);
   }
   if (event.kind == ProbeEvent::Kind::kReturn) event.returned = record.registers[INQUEST_AX];
+  return event;
+}
+
+ProbeEvent decode_sample(const inquest_record& record, std::span<const std::byte> room, int64_t boot_time) {
+  ProbeEvent event = decode_capture(record, room.first(std::min<size_t>(record.stack_room, room.size())), boot_time);
+  event.kind = ProbeEvent::Kind::kSample;
+  event.weight = record.weight;
+  auto tail = room.subspan(std::min<size_t>(record.stack_room, room.size()));
+  tail = tail.first(std::min<size_t>({record.tail_size, tail.size(), INQUEST_KERNEL_FRAMES * sizeof(uint64_t)}));
+  for (; tail.size() >= sizeof(uint64_t); tail = tail.subspan(sizeof(uint64_t))) {
+    uint64_t pc = 0;
+    std::memcpy(&pc, tail.data(), sizeof pc);
+    event.kernel.emplace_back(pc);
+  }
   return event;
 }
 

@@ -22,4 +22,7 @@ struct DecodeContext {
 /// Without `process`, which is known later. `room`: what stands behind the record.
 ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room, const DecodeContext& context);
 
+/// Of a stack sampler. `room` is the stack's, then the kernel's stack.
+ProbeEvent decode_sample(const inquest_record& record, std::span<const std::byte> room, int64_t boot_time);
+
 }  // namespace inquest::probes

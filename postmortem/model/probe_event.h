@@ -1,4 +1,5 @@
-// What a tracer saw: a call, a return or a signal in a process that ran, with its registers and a copy of its stack.
+// What a tracer saw: a call, a return or a signal in a process that ran, or a sample of it, with its registers and a
+// copy of its stack.
 #pragma once
 
 #include <array>
@@ -46,7 +47,7 @@ struct ReplacedReturn {
 };
 
 struct ProbeEvent {
-  enum class Kind : uint8_t { kCall, kReturn, kSignal };
+  enum class Kind : uint8_t { kCall, kReturn, kSignal, kSample };
 
   Kind kind = Kind::kCall;
   uint64_t time = 0;      ///< nanoseconds since boot, suspended time included
@@ -74,12 +75,22 @@ struct ProbeEvent {
   Address other_start;
   std::vector<std::byte> other_stack;
   std::vector<ReplacedReturn> replaced;
+  uint64_t weight = 1;                             ///< of a sample: 1, bytes or nanoseconds
+  std::vector<Address> kernel;                     ///< of a sample: program counters in the kernel, innermost first
   std::shared_ptr<const ProcessSnapshot> process;  ///< null when nothing is known about it
 };
 
 struct TraceStatistics {
   uint64_t recorded = 0;
   uint64_t dropped = 0;  ///< events that found no room in the buffer
+};
+
+/// A function of the kernel, as /proc/kallsyms tells.
+struct KernelFunction {
+  std::string name;  ///< empty: not known
+  std::string module = "kernel";
+  uint64_t offset = 0;  ///< of the address in it
+  uint64_t size = 0;    ///< up to the next one
 };
 
 /// Events in the order of time, from a tracer or from a file.
@@ -93,6 +104,7 @@ class ProbeEventSource {
   virtual std::vector<std::string> notes() const = 0;
   /// What is worth knowing though nothing is missing for it.
   virtual std::vector<std::string> remarks() const { return {}; }
+  virtual KernelFunction kernel_function(Address /*pc*/) const { return {}; }
 };
 
 /// A place that can be traced.
