@@ -14,6 +14,8 @@ namespace inquest::commands {
 namespace {
 
 constexpr size_t kMaxRows = 200'000;
+constexpr uint32_t kMaxFrames = 1'000'000;
+constexpr uint32_t kNoNumber = UINT32_MAX;
 constexpr size_t kMaxKept = 32'000'000;  // numbers of frames: 128 MB twice
 
 std::string json_object(const std::function<void(JsonWriter&)>& write) {
@@ -80,7 +82,8 @@ void StackProfile::add(const ProbeEvent& event, const NativeStack& stack, const 
   key.append(reinterpret_cast<const char*>(&row.thread), sizeof row.thread);
   auto known = known_.find(key);
   if (known == known_.end()) {
-    if (rows_.size() >= kMaxRows || kept_ + row.frames.size() > kMaxKept) {
+    bool is_full = rows_.size() >= kMaxRows || kept_ + row.frames.size() > kMaxKept;
+    if (is_full || std::ranges::count(row.frames, kNoNumber) > 0) {
       ++beyond_;
       return;
     }
@@ -103,6 +106,7 @@ uint32_t StackProfile::number_of(const NativeStack& stack, size_t index) {
       .module = frame.module != nullptr ? frame.module->path : "",
       .line = frame.location.line,
       .flags = static_cast<uint8_t>(static_cast<int>(physical.found_by) << 2 | physical.exact_pc << 1 | is_inlined)};
+  if (frames_.size() >= kMaxFrames && !numbers_.contains(key)) return kNoNumber;
   auto [known, is_new] = numbers_.try_emplace(std::move(key), static_cast<uint32_t>(frames_.size()));
   if (is_new) frames_.push_back(text_of(stack, frame, is_inlined));
   return known->second;

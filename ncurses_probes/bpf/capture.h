@@ -1,17 +1,10 @@
-/* What every BPF program of inquest that captures stacks shares: which processes are wanted, the ring buffer, and a record
- * with the identity, the registers and the stack of the running thread.
+/* What every BPF program of inquest that captures stacks shares: which processes are wanted, the ring buffer, and a
+ * record with the identity, the registers and the stack of the running thread.
  *
- * Included once by a program, which defines before that
- *   COUNTERS                         how many kinds of hits it counts (hit.probe is below that)
- *   TAIL_BYTES, take_tail(...)       what it has behind the stack's room, or nothing */
+ * Included once by a program, behind linux/bpf.h, stdbool.h and libbpf's bpf_helpers.h, bpf_core_read.h, bpf_tracing.h,
+ * and behind #define COUNTERS: how many kinds of hits it counts (hit.probe is below that). What it has behind the room
+ * of the stack, if anything: #define TAIL_BYTES and take_tail(record, context, tail), which gives how many are used. */
 #pragma once
-
-#include <linux/bpf.h>
-#include <stdbool.h>
-
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
 
 #include "kernel_types.h"
 #include "record.h"
@@ -21,19 +14,19 @@
 #define take_tail(record, context, tail) 0
 #endif
 
-#define AT_RANDOM_TYPE 25    /* include/uapi/linux/auxvec.h */
-#define AUXV_ENTRIES 22      /* more than x86 has */
+#define AT_RANDOM_TYPE 25 /* include/uapi/linux/auxvec.h */
+#define AUXV_ENTRIES 22   /* more than x86 has */
 #define MAX_MAIN_STACK (1UL << 30)
 #define MAX_THREAD_STACK (1UL << 28)
-#define RED_ZONE 128         /* System V ABI, 3.2.2: below rsp, in use by leaf functions */
+#define RED_ZONE 128            /* System V ABI, 3.2.2: below rsp, in use by leaf functions */
 #define ON_OWN_STACK 0x08000000 /* SA_ONSTACK, include/uapi/asm-generic/signal-defs.h */
 #define MAX_UNMAPPED_PAGES 16   /* between sp and the lowest page of a stack that has overflown */
 
-const volatile bool only_tracked = true;     /* processes in `tracked`, not all */
+const volatile bool only_tracked = true; /* processes in `tracked`, not all */
 const volatile bool follow_children = true;
-const volatile __u32 own_tgid = 0;           /* the tracer, which never traces itself */
+const volatile __u32 own_tgid = 0; /* the tracer, which never traces itself */
 
-__u64 hits[COUNTERS];                        /* recorded or dropped */
+__u64 hits[COUNTERS]; /* recorded or dropped */
 __u64 dropped[COUNTERS];
 volatile bool paused = true;
 
@@ -79,38 +72,38 @@ struct hit {
   __u64 limit;
   __u64 other_sp; /* 0: there is no other stack */
   __u64 other_top;
-  void *context;  /* of the program, for take_tail */
+  void* context; /* of the program, for take_tail */
 };
 
 static __always_inline bool is_wanted_process(void) {
   __u32 tgid = bpf_get_current_pid_tgid() >> 32;
   if (paused || tgid == own_tgid) return false;
   if (!only_tracked) return true;
-  __u8 *state = bpf_map_lookup_elem(&tracked, &tgid);
+  __u8* state = bpf_map_lookup_elem(&tracked, &tgid);
   return state && *state == INQUEST_TRACKED;
 }
 
-static __always_inline struct inquest_process this_process(struct task_struct *task) {
+static __always_inline struct inquest_process this_process(struct task_struct* task) {
   struct inquest_process process = {
       .started = task->group_leader->start_boottime, .tgid = task->tgid, .exec_id = (__u32)task->self_exec_id};
   return process;
 }
 
 /* The 16 bytes that the kernel gave the process when it started: its name across the tracer and its core. */
-static __always_inline void take_random(struct inquest_record *record, struct task_struct *task) {
-  struct random_bytes *known = bpf_map_lookup_elem(&randoms, &record->process);
+static __always_inline void take_random(struct inquest_record* record, struct task_struct* task) {
+  struct random_bytes* known = bpf_map_lookup_elem(&randoms, &record->process);
   if (known) {
     __builtin_memcpy(record->at_random, known->bytes, 16);
     record->has_at_random = 1;
     return;
   }
-  const char *auxv = (const char *)__builtin_preserve_access_index(&task->mm->saved_auxv[0]);
+  const char* auxv = (const char*)__builtin_preserve_access_index(&task->mm->saved_auxv[0]);
   struct random_bytes bytes;
   for (__u32 i = 0; i < AUXV_ENTRIES; ++i) {
     unsigned long entry[2];
     if (bpf_probe_read_kernel(entry, sizeof entry, auxv + i * sizeof entry) || entry[0] == 0) return;
     if (entry[0] != AT_RANDOM_TYPE) continue;
-    if (bpf_probe_read_user(bytes.bytes, 16, (const void *)entry[1])) return;
+    if (bpf_probe_read_user(bytes.bytes, 16, (const void*)entry[1])) return;
     bpf_map_update_elem(&randoms, &record->process, &bytes, BPF_ANY);
     __builtin_memcpy(record->at_random, bytes.bytes, 16);
     record->has_at_random = 1;
@@ -121,15 +114,15 @@ static __always_inline void take_random(struct inquest_record *record, struct ta
 struct top {
   __u64 value;
 };
-static long take_vma_end(struct task_struct *task, struct vm_area_struct *vma, void *context) {
-  ((struct top *)context)->value = vma->vm_end;
+static long take_vma_end(struct task_struct* task, struct vm_area_struct* vma, void* context) {
+  ((struct top*)context)->value = vma->vm_end;
   return 0;
 }
 
 /* Where the stack that `sp` is in ends. The main thread's is known from its start, those of glibc's threads end with
  * the thread's control block, that %fs points at; coroutines and signal stacks are looked up. Reading past the end
  * costs a fault and wipes what was read. */
-static __always_inline __u64 stack_top(struct task_struct *task, __u64 sp) {
+static __always_inline __u64 stack_top(struct task_struct* task, __u64 sp) {
   __u64 main_stack = task->mm->start_stack;
   if (sp < main_stack && main_stack - sp < MAX_MAIN_STACK) return main_stack;
   struct top top = {0};
@@ -139,10 +132,10 @@ static __always_inline __u64 stack_top(struct task_struct *task, __u64 sp) {
   return top.value;
 }
 
-static __always_inline void take_returns(struct inquest_record *record, struct task_struct *task) {
-  struct uprobe_task *utask = task->utask;
+static __always_inline void take_returns(struct inquest_record* record, struct task_struct* task) {
+  struct uprobe_task* utask = task->utask;
   if (!utask) return;
-  struct return_instance *instance = utask->return_instances;
+  struct return_instance* instance = utask->return_instances;
   for (__u32 i = 0; i < INQUEST_MAX_RETURNS; ++i) {
     if (!instance) return;
     record->returns[i].slot = instance->stack;
@@ -152,7 +145,7 @@ static __always_inline void take_returns(struct inquest_record *record, struct t
   }
 }
 
-static __always_inline void take_identity(struct inquest_record *record, struct task_struct *task) {
+static __always_inline void take_identity(struct inquest_record* record, struct task_struct* task) {
   record->tid = (__u32)bpf_get_current_pid_tgid();
   record->time = bpf_ktime_get_boot_ns();
   record->process = this_process(task);
@@ -164,79 +157,80 @@ static __always_inline void take_identity(struct inquest_record *record, struct 
   take_returns(record, task);
 }
 
-static __always_inline void take_other(struct inquest_record *record, const struct hit *hit) {
+static __always_inline void take_other(struct inquest_record* record, const struct hit* hit) {
   __u64 size = hit->other_top > hit->other_sp ? hit->other_top - hit->other_sp : 0;
   record->other_start = hit->other_sp;
   record->other_top = hit->other_top;
   if (size > INQUEST_OTHER_STACK) size = INQUEST_OTHER_STACK;
-  char *to = (char *)record + sizeof *record + INQUEST_OTHER_STACK;
-  if (size > 0 && !bpf_probe_read_user(to, size, (const void *)hit->other_sp)) record->other_size = size;
+  char* to = (char*)record + sizeof *record + INQUEST_OTHER_STACK;
+  if (size > 0 && !bpf_probe_read_user(to, size, (const void*)hit->other_sp)) record->other_size = size;
 }
 
-static __always_inline bool is_on_own_stack(struct task_struct *task, __u64 sp) {
+static __always_inline bool is_on_own_stack(struct task_struct* task, __u64 sp) {
   __u64 size = task->sas_ss_size;
   return size > 0 && sp - task->sas_ss_sp < size;
 }
 
-static __always_inline void find_other_stack(struct hit *hit, struct task_struct *task) {
+static __always_inline void find_other_stack(struct hit* hit, struct task_struct* task) {
   if (!is_on_own_stack(task, hit->sp + RED_ZONE)) return;
   __u32 tid = (__u32)bpf_get_current_pid_tgid();
-  __u64 *sp = bpf_map_lookup_elem(&interrupted, &tid);
+  __u64* sp = bpf_map_lookup_elem(&interrupted, &tid);
   if (!sp) return;
   hit->other_sp = *sp;
   hit->other_top = stack_top(task, *sp);
 }
 
 /* One of these per size of room, for the verifier wants that as a constant. */
-#define EMIT(ROOM)                                                                                      \
-  static __always_inline struct inquest_record *begin_##ROOM(const struct hit *hit, struct task_struct *task) { \
-    struct inquest_record *record = bpf_ringbuf_reserve(&events, sizeof *record + ROOM + TAIL_BYTES, 0); \
-    if (!record) {                                                                                      \
-      __sync_fetch_and_add(&dropped[hit->probe], 1);                                                    \
-      return 0;                                                                                         \
-    }                                                                                                   \
-    record->kind = hit->kind;                                                                           \
-    record->probe = hit->probe;                                                                         \
-    record->place = hit->place;                                                                         \
-    record->stack_start = hit->sp;                                                                      \
-    record->stack_top = hit->top;                                                                       \
-    record->stack_size = 0;                                                                             \
-    record->stack_room = ROOM;                                                                          \
-    record->is_fatal = 0;                                                                               \
-    record->signal = 0;                                                                                 \
-    record->signal_code = 0;                                                                            \
-    record->fault_address = 0;                                                                          \
-    record->has_arguments = 0;                                                                          \
-    record->string_sizes[0] = 0;                                                                        \
-    record->string_sizes[1] = 0;                                                                        \
-    __u64 size = hit->top - hit->sp;                                                                    \
-    if (hit->top <= hit->sp) size = 0;                                                                  \
-    if (size > hit->limit) size = hit->limit;                                                           \
-    if (size > ROOM) size = ROOM;                                                                       \
+#define EMIT(ROOM)                                                                                              \
+  static __always_inline struct inquest_record* begin_##ROOM(const struct hit* hit, struct task_struct* task) { \
+    struct inquest_record* record = bpf_ringbuf_reserve(&events, sizeof *record + ROOM + TAIL_BYTES, 0);        \
+    if (!record) {                                                                                              \
+      __sync_fetch_and_add(&dropped[hit->probe], 1);                                                            \
+      return 0;                                                                                                 \
+    }                                                                                                           \
+    record->kind = hit->kind;                                                                                   \
+    record->probe = hit->probe;                                                                                 \
+    record->place = hit->place;                                                                                 \
+    record->stack_start = hit->sp;                                                                              \
+    record->stack_top = hit->top;                                                                               \
+    record->stack_size = 0;                                                                                     \
+    record->stack_room = ROOM;                                                                                  \
+    record->is_fatal = 0;                                                                                       \
+    record->signal = 0;                                                                                         \
+    record->signal_code = 0;                                                                                    \
+    record->fault_address = 0;                                                                                  \
+    record->has_arguments = 0;                                                                                  \
+    record->string_sizes[0] = 0;                                                                                \
+    record->string_sizes[1] = 0;                                                                                \
+    __u64 size = hit->top - hit->sp;                                                                            \
+    if (hit->top <= hit->sp) size = 0;                                                                          \
+    if (size > hit->limit) size = hit->limit;                                                                   \
+    if (size > ROOM) size = ROOM;                                                                               \
     if (ROOM == INQUEST_STACK_LARGE && hit->other_sp && size > INQUEST_OTHER_STACK) size = INQUEST_OTHER_STACK; \
-    if (size > 0 && !bpf_probe_read_user((char *)record + sizeof *record, size, (const void *)hit->sp)) \
-      record->stack_size = size;                                                                        \
-    record->weight = 0;                                                                                 \
-    record->tail_size = take_tail(record, hit->context, (char *)record + sizeof *record + ROOM);        \
-    record->other_size = 0;                                                                             \
-    if (ROOM == INQUEST_STACK_LARGE && hit->other_sp) take_other(record, hit);                          \
-    take_identity(record, task);                                                                        \
-    return record;                                                                                      \
+    if (size > 0 && !bpf_probe_read_user((char*)record + sizeof *record, size, (const void*)hit->sp))           \
+      record->stack_size = size;                                                                                \
+    record->weight = 0;                                                                                         \
+    record->tail_size = take_tail(record, hit->context, (char*)record + sizeof *record + ROOM);                 \
+    record->other_size = 0;                                                                                     \
+    if (ROOM == INQUEST_STACK_LARGE && hit->other_sp) take_other(record, hit);                                  \
+    take_identity(record, task);                                                                                \
+    return record;                                                                                              \
   }
 EMIT(INQUEST_STACK_SMALL)
 EMIT(INQUEST_STACK_MIDDLE)
 EMIT(INQUEST_STACK_LARGE)
 
-static __always_inline __u64 wanted_size(const struct hit *hit) {
+static __always_inline __u64 wanted_size(const struct hit* hit) {
   __u64 size = hit->top > hit->sp ? hit->top - hit->sp : 0;
   return size < hit->limit ? size : hit->limit;
 }
 
 /* To wake the reader costs more than all the rest, and it looks by itself some times a second: it is woken when a part
  * of the buffer has been filled. */
-static __always_inline __u64 wake_up(const struct inquest_record *record) {
+static __always_inline __u64 wake_up(const struct inquest_record* record) {
   __u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-  bool crosses = waiting >= RING_BYTES / 8 && waiting - sizeof *record - record->stack_room - TAIL_BYTES <= RING_BYTES / 8;
+  bool crosses =
+      waiting >= RING_BYTES / 8 && waiting - sizeof *record - record->stack_room - TAIL_BYTES <= RING_BYTES / 8;
   return crosses ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
@@ -244,14 +238,14 @@ static __always_inline __u64 wake_up(const struct inquest_record *record) {
 static __always_inline __u64 readable_from(__u64 sp) {
   char byte;
   for (int i = 0; i < MAX_UNMAPPED_PAGES; ++i) {
-    if (!bpf_probe_read_user(&byte, 1, (const void *)sp)) break;
+    if (!bpf_probe_read_user(&byte, 1, (const void*)sp)) break;
     sp = (sp & ~4095UL) + 4096;
   }
   return sp;
 }
 
 /* Notes for `find_other_stack` what a handler is going to interrupt. */
-static __always_inline void note_interrupted(struct task_struct *task, struct k_sigaction *action, __u64 sp) {
+static __always_inline void note_interrupted(struct task_struct* task, struct k_sigaction* action, __u64 sp) {
   if (!(action->sa.sa_flags & ON_OWN_STACK) || is_on_own_stack(task, sp)) return;
   __u32 tid = (__u32)bpf_get_current_pid_tgid();
   __u64 from = readable_from(sp - RED_ZONE);
@@ -259,7 +253,7 @@ static __always_inline void note_interrupted(struct task_struct *task, struct k_
 }
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
+int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   __u32 from = parent->tgid, to = child->tgid;
   __u8 one = 1;
   if (!follow_children || from == to || !bpf_map_lookup_elem(&tracked, &from)) return 0;

@@ -160,6 +160,6 @@ struct inquest_record {
 struct inquest_wait {
   __u32 kind; /* INQUEST_BACK */
   __u32 tid;
-  __u64 since; /* ns since boot: inquest_record::time */
+  __u64 since;  /* ns since boot: inquest_record::time */
   __u64 weight; /* ns */
 };

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
 
 #include "record.h"
 

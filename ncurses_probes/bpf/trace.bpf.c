@@ -6,6 +6,13 @@
 //
 // Most hits are those that nobody wants, so the predicate comes first: it is a few comparisons with constants of the
 // loaded program, while to ask whether the process is wanted is a look-up.
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
 #define COUNTERS (INQUEST_MAX_PROBES + 1) /* the last one: signals */
 #include "capture.h"
 

@@ -27,13 +27,13 @@ struct Mixer {
   }
 };
 
-__attribute__((noinline)) double heavy(Mixer<uint64_t>& mixer, double seconds) {
+__attribute__((noipa)) double heavy(Mixer<uint64_t>& mixer, double seconds) {
   double begin = now();
   while (now() - begin < seconds) mixer << 200'000;
   return now() - begin;
 }
 
-__attribute__((noinline)) double light(Mixer<uint64_t>& mixer, double seconds) {
+__attribute__((noipa)) double light(Mixer<uint64_t>& mixer, double seconds) {
   double begin = now();
   while (now() - begin < seconds) mixer << 200'000;
   return now() - begin;
@@ -43,7 +43,7 @@ struct Used {
   double heavy = 0, light = 0;
 };
 
-__attribute__((noinline)) void turns(int count, Used& used) {
+__attribute__((noipa)) void turns(int count, Used& used) {
   Mixer<uint64_t> mixer{1};
   for (int i = 0; i < count; ++i) {
     used.heavy += heavy(mixer, 0.030);
@@ -51,7 +51,7 @@ __attribute__((noinline)) void turns(int count, Used& used) {
   }
 }
 
-__attribute__((noinline)) int deep(int levels, int count, Used& used) {
+__attribute__((noipa)) int deep(int levels, int count, Used& used) {
   int below = 0;
   if (levels == 0)
     turns(count, used);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KEPT __attribute__((noinline))
+#define KEPT __attribute__((noipa))
 static char block[70000];
 static long written, vector_written, was_read, vector_read, piped, nothing;
 static double waited;

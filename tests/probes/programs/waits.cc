@@ -32,12 +32,12 @@ struct Times {
   double sleeping = 0, polling = 0, locking = 0;
 };
 
-__attribute__((noinline)) void sleeping(int count, Times& times) {
+__attribute__((noipa)) void sleeping(int count, Times& times) {
   Away away(times.sleeping);
   for (int i = 0; i < count; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
-__attribute__((noinline)) void polling(int count, Times& times) {
+__attribute__((noipa)) void polling(int count, Times& times) {
   Away away(times.polling);
   for (int i = 0; i < count; ++i) poll(nullptr, 0, 5);
 }
@@ -46,7 +46,7 @@ static std::mutex mutex;
 static std::condition_variable changed;
 static bool done = false;
 
-__attribute__((noinline)) void locking(Times& times) {
+__attribute__((noipa)) void locking(Times& times) {
   Away away(times.locking);
   std::unique_lock lock(mutex);
   changed.wait(lock, [] { return done; });
