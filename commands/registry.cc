@@ -40,6 +40,9 @@ Registry::Registry() {
   commands_.push_back(make_sample_bt_vfs());
   commands_.push_back(make_trace());
   commands_.push_back(make_events());
+  commands_.push_back(make_accessed_files());
+  commands_.push_back(make_tcp_accept_queue());
+  commands_.push_back(make_tcp_recv_queue());
 }
 
 Registry::Registry(std::vector<std::unique_ptr<const Command>> commands, std::vector<CommandGroup> groups)

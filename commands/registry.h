@@ -75,5 +75,8 @@ std::unique_ptr<const Command> make_sample_bt_off_cpu();
 std::unique_ptr<const Command> make_sample_bt_vfs();
 std::unique_ptr<const Command> make_trace();
 std::unique_ptr<const Command> make_events();
+std::unique_ptr<const Command> make_accessed_files();
+std::unique_ptr<const Command> make_tcp_accept_queue();
+std::unique_ptr<const Command> make_tcp_recv_queue();
 
 }  // namespace inquest::commands

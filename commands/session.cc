@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "postmortem/model/kernel_watch.h"
 #include "postmortem/model/probe_event.h"
 #include "postmortem/model/sample_request.h"
 #include "postmortem/model/trace_request.h"
@@ -50,6 +51,21 @@ Result<std::vector<ProbePlace>> Session::list_probes(const std::string& path, co
   if (!hooks_.list_probes)
     return unusable("places for probes cannot be listed from here", "run inquest trace in a shell");
   return hooks_.list_probes(path, pattern);
+}
+
+Result<ProbeCheck> Session::check_probe(const std::string& probe, const TraceRequest& request) const {
+  if (!hooks_.check_probe) return unusable("probes cannot be looked up from here", "run inquest trace in a shell");
+  return hooks_.check_probe(probe, request);
+}
+
+Result<std::unique_ptr<FileWatch>> Session::watch_files(const FileWatchRequest& request) const {
+  if (!hooks_.watch_files) return unusable("processes cannot be watched from here", "run inquest in a shell");
+  return hooks_.watch_files(request);
+}
+
+Result<std::unique_ptr<TcpWatch>> Session::watch_tcp(const TcpWatchRequest& request) const {
+  if (!hooks_.watch_tcp) return unusable("sockets cannot be watched from here", "run inquest in a shell");
+  return hooks_.watch_tcp(request);
 }
 
 Result<std::unique_ptr<ProbeEventSource>> Session::open_events(const std::string& path) const {

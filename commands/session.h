@@ -20,9 +20,14 @@
 #include "v8/runtime.h"
 
 namespace inquest {
+class FileWatch;
 class ProbeEventSource;
+class TcpWatch;
+struct FileWatchRequest;
+struct ProbeCheck;
 struct ProbePlace;
 struct SampleRequest;
+struct TcpWatchRequest;
 struct TraceRequest;
 }  // namespace inquest
 
@@ -39,6 +44,9 @@ struct SessionHooks {
   std::function<Result<std::unique_ptr<ProbeEventSource>>(const TraceRequest&)> start_trace = {};
   std::function<Result<std::unique_ptr<ProbeEventSource>>(const SampleRequest&)> start_sampling = {};
   std::function<Result<std::vector<ProbePlace>>(const std::string& path, const std::string& pattern)> list_probes = {};
+  std::function<Result<ProbeCheck>(const std::string& probe, const TraceRequest&)> check_probe = {};
+  std::function<Result<std::unique_ptr<FileWatch>>(const FileWatchRequest&)> watch_files = {};
+  std::function<Result<std::unique_ptr<TcpWatch>>(const TcpWatchRequest&)> watch_tcp = {};
   std::function<Result<std::unique_ptr<ProbeEventSource>>(const std::string& path)> open_events = {};
   std::function<void(std::string_view line)> tell = {};  ///< a line for the user at once, not for the answer
 };
@@ -88,6 +96,11 @@ class Session {
   Result<std::unique_ptr<ProbeEventSource>> start_sampling(const SampleRequest& request) const;
   /// The places in a program or library that can be traced.
   Result<std::vector<ProbePlace>> list_probes(const std::string& path, const std::string& pattern) const;
+  /// What a specification means for the processes of the request, without setting it.
+  Result<ProbeCheck> check_probe(const std::string& probe, const TraceRequest& request) const;
+  /// Counts of a running process and of the machine's sockets, from now on.
+  Result<std::unique_ptr<FileWatch>> watch_files(const FileWatchRequest& request) const;
+  Result<std::unique_ptr<TcpWatch>> watch_tcp(const TcpWatchRequest& request) const;
   /// The events that a tracer saved.
   Result<std::unique_ptr<ProbeEventSource>> open_events(const std::string& path) const;
 

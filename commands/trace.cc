@@ -1,12 +1,14 @@
 // `trace`: calls and signals of running processes, with arguments and whole stacks.
 #include <fmt/format.h>
 
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "commands/args.h"
 #include "commands/command.h"
+#include "commands/crash_probes.h"
 #include "commands/event_output.h"
 #include "commands/event_stacks.h"
 #include "commands/registry.h"
@@ -18,6 +20,8 @@
 
 namespace inquest::commands {
 namespace {
+
+constexpr size_t kMaxLine = 4096, kMaxProbes = 1000;  // of a file of probes: beyond it is something else
 
 /// Events are taken, named and written one by one, while the traced processes run.
 class TraceBody : public ReportBody {
@@ -129,9 +133,14 @@ class Trace : public Command {
   using Command::Command;
 
   Result<Report> run(Session& session, const Args& args) const override {
-    if (args.has("list")) return list(session, args);
+    if (args.has("list") && !args.has("from-core")) return list(session, args);
     TraceRequest request;
     request.probes = args.words();
+    if (auto file = args.value("file")) {
+      auto lines = read_probes(*file);
+      if (!lines) return std::move(lines).error();
+      request.probes.insert(request.probes.end(), lines->begin(), lines->end());
+    }
     request.command = args.program();
     request.pid = args.number("pid");
     request.limit = args.number("limit").value_or(0);
@@ -149,22 +158,54 @@ class Trace : public Command {
     if (!asked) return std::move(asked).error();
     auto counts = std::move(*asked);
     if (counts && !counts->needs_stack()) request.stack_bytes = 0;
-    if (request.probes.empty())
+    if (request.probes.empty() && !args.has("from-core"))
       return usage_error("trace: missing PROBE", "for example: inquest trace 'libc.so.6:abort' -- ./program");
     if (request.pid && !request.command.empty()) return usage_error("trace: --pid and a program exclude each other");
-    if (!request.pid && request.command.empty() && !args.has("all")) {
+    if (!request.pid && request.command.empty() && !args.has("all") && !args.has("list")) {
       return usage_error("trace: missing what to trace", "-p PID, -- PROGRAM ARGS..., or --all processes");
     }
     if (!request.output.empty() && (args.has("count") || args.has("hist")))
       return usage_error("trace: -o keeps every event, --count and --hist keep none", "use one of them");
+    Report report;
+    if (auto core = args.value("from-core")) {
+      auto proposals = propose_probes(session, *core, request);
+      if (!proposals) return std::move(proposals).error();
+      for (const std::string& note : proposals->notes) report.warn(note);
+      report.incomplete = !proposals->notes.empty();
+      if (args.has("list")) {
+        report.body = make_proposals_body(std::move(*proposals));
+        return report;
+      }
+      for (const ProposedProbe& one : proposals->probes) {
+        request.probes.push_back(one.probe);
+        report.note(fmt::format("traced: {} ({})", one.probe, one.reason));
+      }
+    }
     auto source = session.start_trace(request);
     if (!source) return std::move(source).error();
-    Report report;
     report.body = std::make_unique<TraceBody>(session, std::move(*source), request.output, std::move(counts));
     return report;
   }
 
  private:
+  /// One probe in a line; '#' begins a comment at the start of a line or behind a blank.
+  static Result<std::vector<std::string>> read_probes(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) return unusable("cannot read " + path, "give a file of probes, one in a line");
+    std::vector<std::string> probes;
+    for (std::string line; std::getline(file, line);) {
+      if (line.size() > kMaxLine || probes.size() == kMaxProbes)
+        return unusable(path + " is no file of probes", "one probe in a line, # begins a comment");
+      for (size_t at = line.find('#'); at != std::string::npos; at = line.find('#', at + 1)) {
+        if (at == 0 || line[at - 1] == ' ' || line[at - 1] == '\t') line.resize(at);
+      }
+      size_t end = line.find_last_not_of(" \t\r");
+      if (end == std::string::npos) continue;
+      probes.push_back(line.substr(0, end + 1));
+    }
+    return probes;
+  }
+
   static Result<Report> list(const Session& session, const Args& args) {
     if (args.words().size() > 1) return usage_error("trace --list takes one FILE or FILE:PATTERN");
     std::string pattern, file = args.word(0);
@@ -204,6 +245,10 @@ std::string description() {
          "static probe has the arguments that its author gave it; its semaphore is counted up while it is traced. A "
          "return probe breaks programs in which a C++ "
          "exception passes through the function; use it on C only.\n\n"
+         "In braces, or behind the names of the arguments, stand members of structures and what pointers lead to, to be "
+         "recorded: `{ args, stack, p->next->name }`. Text is followed, also where it is part of a structure.\n\n"
+         "With --from-core the probes come from a core: who writes the global variable that its bad pointer was loaded "
+         "from, and who is on its crash stack.\n\n"
          "With --json each event is one line: time, boot_ns, probe, kind (call, return, signal), function, pid, tid, "
          "comm, "
          "args [{name, value, type}], returned, signal, signal_code, fatal, fault_address, at_random, frames [] as in "
@@ -226,6 +271,9 @@ std::unique_ptr<const Command> make_trace() {
                    {"trace --count stack 'libc.so.6:write' -p 4711", "input for a flame graph, ended by Control-C"},
                    {"trace --count stack --svg writes.svg 'libc.so.6:write' -- ./program", "the flame graph itself"},
                    {"trace -p 4711 --gcore /tmp/app --rate 10 'libc.so.6:abort'", "a core from before the abort"},
+                   {"trace --from-core core.4711 -- ./program", "run it again and see who wrote the bad pointer"},
+                   {"trace --from-core core.4711 --list > probes", "the same probes as a file, with a reason for each"},
+                   {"trace --file probes --all", "set them elsewhere"},
                    {"trace --list 'libtinfo.so.6:*term'", "which functions can be traced"}},
       .needs_core = false,
       .program = "PROGRAM",
@@ -271,6 +319,17 @@ std::unique_ptr<const Command> make_trace() {
        .value_name = "BYTES",
        .default_value = "65536",
        .help = "how much of each stack is copied, at most 65536"},
+      {.short_name = 'f',
+       .long_name = "file",
+       .kind = Kind::kFile,
+       .value_name = "FILE",
+       .help = "take probes from FILE too, one in a line; # begins a comment"},
+      {.long_name = "from-core",
+       .kind = Kind::kFile,
+       .value_name = "CORE",
+       .help = "propose probes from a core and set them: the functions of its crash stack, those that write the global "
+               "variable that the bad pointer came from, and the fatal signal; with --list they are printed only, as a "
+               "file for --file"},
       {.short_name = 'l',
        .long_name = "list",
        .help = "list the functions and static probes of a FILE, or of FILE:PATTERN, that can be traced; without one, "

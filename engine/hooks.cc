@@ -4,7 +4,9 @@
 #include <memory>
 
 #include "ncurses_probes/events/event_file.h"
+#include "ncurses_probes/samplers/accessed_files.h"
 #include "ncurses_probes/samplers/sampler.h"
+#include "ncurses_probes/samplers/tcp_queues.h"
 #include "ncurses_probes/tracer.h"
 #include "postmortem/dwarf/debug_files.h"
 #include "postmortem/dwarf/debug_info_source.h"
@@ -46,15 +48,23 @@ commands::SessionHooks make_hooks(const EngineOptions& options) {
   };
 #ifdef INQUEST_TRACER
   hooks.list_probes = probes::list_probes;
-  if (options.live_tracing) hooks.start_trace = probes::start_trace;
-  if (options.live_tracing) hooks.start_sampling = probes::start_sampling;
+  hooks.check_probe = probes::check_probe;
+  if (options.live_tracing) {
+    hooks.start_trace = probes::start_trace;
+    hooks.start_sampling = probes::start_sampling;
+    hooks.watch_files = probes::watch_files;
+    hooks.watch_tcp = probes::watch_tcp;
+  }
 #else
   auto no_tracer = [](auto&&...) {
     return unusable("this build has no tracer", "build it where libbpf-dev, bpftool and clang are installed");
   };
   hooks.list_probes = no_tracer;
+  hooks.check_probe = no_tracer;
   hooks.start_trace = no_tracer;
   hooks.start_sampling = no_tracer;
+  hooks.watch_files = no_tracer;
+  hooks.watch_tcp = no_tracer;
 #endif
   return hooks;
 }

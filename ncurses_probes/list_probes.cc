@@ -5,6 +5,7 @@
 #include "ncurses_probes/attach/place_finder.h"
 #include "ncurses_probes/spec/probe_sets.h"
 #include "ncurses_probes/tracer.h"
+#include "postmortem/elf/elf_image.h"
 
 namespace inquest::probes {
 
@@ -33,6 +34,29 @@ Result<std::vector<ProbePlace>> list_probes(const std::string& file, const std::
     found.push_back(
         {.probe = fmt::format("{}:{}", file, place.function), .detail = fmt::format("{:#x}", place.address)});
   return found;
+}
+
+Result<ProbeCheck> check_probe(const std::string& probe, const TraceRequest& request) {
+  auto spec = parse_probe(probe);
+  if (!spec) return std::move(spec).error();
+  if (spec->kind == ProbeSpec::Kind::kSignal) return ProbeCheck{.file = {}, .build_id = {}, .places = 1, .problem = {}};
+  auto context = search_context(request);
+  if (!context) return std::move(context).error();
+  auto path = find_file(spec->file, *context);
+  if (!path) return std::move(path).error();
+  ProbeCheck check{.file = *path, .build_id = {}, .places = 0, .problem = {}};
+  int failure = 0;
+  if (auto file = elf::MappedFile::open(*path, &failure)) {
+    if (auto image = elf::ElfImage::from_file(std::move(file))) check.build_id = image->build_id();
+  }
+  auto places = find_places(*spec, *context);
+  if (!places) {
+    check.problem = places.error().what;
+    return check;
+  }
+  check.places = places->size();
+  check.has_named_arguments = !spec->parameters.empty();
+  return check;
 }
 
 }  // namespace inquest::probes

@@ -91,17 +91,11 @@ class LiveTracer : public LiveSource {
   }
 
   std::optional<Error> find_all_places() {
-    SearchContext context{.pid = request_.pid, .program = {}};
-    if (!request_.command.empty()) {
-      context.program = find_program(request_.command[0]);
-      if (context.program.empty()) return unusable(fmt::format("there is no program {}", request_.command[0]));
-    } else if (request_.pid) {
-      std::error_code error;
-      context.program = std::filesystem::read_symlink(fmt::format("/proc/{}/exe", *request_.pid), error);
-    }
+    auto context = search_context(request_);
+    if (!context) return std::move(context).error();
     for (size_t i = 0; i < probes_.size(); ++i) {
       if (probes_[i].kind == ProbeSpec::Kind::kSignal) continue;
-      auto places = find_places(probes_[i], context);
+      auto places = find_places(probes_[i], *context);
       if (!places && probes_[i].is_optional) {
         left_out_.push_back(fmt::format("{} is not traced: {}", probes_[i].label, places.error().what));
         continue;

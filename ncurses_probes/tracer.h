@@ -18,4 +18,7 @@ Result<std::unique_ptr<ProbeEventSource>> start_trace(const TraceRequest& reques
 /// The functions of a file whose name matches `pattern` (a shell pattern), and its static probes.
 Result<std::vector<ProbePlace>> list_probes(const std::string& file, const std::string& pattern);
 
+/// The places that one specification means for what the request traces; nothing is set.
+Result<ProbeCheck> check_probe(const std::string& probe, const TraceRequest& request);
+
 }  // namespace inquest::probes

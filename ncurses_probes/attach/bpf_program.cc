@@ -17,6 +17,7 @@
 #include <optional>
 #include <utility>
 
+#include "ncurses_probes/attach/bpf_support.h"
 #include "ncurses_probes/trace.skel.h"
 
 namespace inquest::probes {
@@ -89,6 +90,17 @@ void fill(inquest_probe& to, const ProbeSpec& from, uint32_t stack_bytes) {
     term.size = type.size;
     term.is_signed = type.kind == ParameterType::Kind::kSigned;
   }
+  for (const Capture& capture : from.captures) {
+    if (to.member_count == INQUEST_MAX_MEMBERS) break;
+    inquest_member& member = to.members[to.member_count++];
+    member.argument = static_cast<uint8_t>(capture.place.argument);
+    member.add = capture.add;
+    member.size = capture.place.field_type.size;
+    member.is_text = capture.place.field_type.kind == ParameterType::Kind::kText;
+    for (int32_t offset : capture.place.offsets) {
+      if (member.loads < INQUEST_MEMBER_LOADS) member.offsets[member.loads++] = offset;
+    }
+  }
   if (!from.wants_arguments) return;
   for (size_t i = 0; i < from.parameters.size() && to.string_count < INQUEST_MAX_STRINGS; ++i) {
     if (from.parameters[i].type.kind == ParameterType::Kind::kText)
@@ -100,7 +112,7 @@ void fill(inquest_probe& to, const ProbeSpec& from, uint32_t stack_bytes) {
 template <class Constants>
 bool follows_pointers(const Constants& constants, size_t count) {
   return std::any_of(constants.probes, constants.probes + count, [](const auto& probe) {
-    return probe.string_count > 0 || probe.is_static != 0 ||
+    return probe.string_count > 0 || probe.is_static != 0 || probe.member_count > 0 ||
            std::any_of(probe.terms, probe.terms + probe.term_count, [](const auto& term) { return term.loads > 0; });
   });
 }
@@ -148,6 +160,8 @@ class LoadedProgram : public BpfProgram {
     constants->stops = options.stops;
     constants->stops_once = options.stops_once;
     constants->has_static = std::ranges::count(options.probes, ProbeSpec::Kind::kStatic, &ProbeSpec::kind) > 0;
+    constants->has_members =
+        std::ranges::any_of(options.probes, [](const ProbeSpec& probe) { return !probe.captures.empty(); });
     constants->only_one = options.probes.size() == 1;
     constants->may_sleep = follows_pointers(*constants, options.probes.size());
     if (!constants->may_sleep) {

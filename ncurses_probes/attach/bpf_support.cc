@@ -42,7 +42,7 @@ Error missing_right(int error, const std::string& what) {
                     "the kernel has no BTF (/sys/kernel/btf/vmlinux); one built with CONFIG_DEBUG_INFO_BTF does");
   }
   return unusable(fmt::format("{}: {}", what, std::strerror(error)),
-                  last_message.empty() ? "tracing needs Linux 6.0 or newer" : last_message);
+                  last_message.empty() ? "it needs Linux 6.0 or newer" : last_message);
 }
 
 RecordRing::~RecordRing() { ring_buffer__free(ring_); }

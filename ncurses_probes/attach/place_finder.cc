@@ -286,7 +286,8 @@ std::optional<std::pair<uint64_t, std::string>> function_around(const CodeFile& 
 /// that speaks of them means real calls only.
 Result<std::vector<Place>> inlined_places(const CodeFile& file, const ProbeSpec& spec) {
   std::vector<Place> places;
-  bool is_about_calls = spec.is_return || spec.offset != 0 || !spec.parameters.empty() || !spec.predicate.empty();
+  bool is_about_calls = spec.is_return || spec.offset != 0 || !spec.parameters.empty() || !spec.predicate.empty() ||
+                        !spec.captures.empty();
   if (spec.is_glob() || is_about_calls || file.debug_info().file() == nullptr) return places;
   dwarf::FunctionNames names;
   for (const dwarf::InlinedCall& call : dwarf::inlined_calls(*file.debug_info().file(), names, spec.function)) {
@@ -328,15 +329,23 @@ Result<std::vector<Place>> line_places(const CodeFile& file, const ProbeSpec& sp
 
 std::optional<Error> find_fields(const CodeFile& file, ProbeSpec& spec,
                                  const std::vector<std::pair<uint64_t, std::string>>& functions) {
-  for (Comparison& comparison : spec.predicate) {
-    if (comparison.fields.empty()) continue;
+  auto find = [&](Comparison& comparison, FieldUse use, int32_t* add) -> std::optional<Error> {
+    if (comparison.fields.empty()) return std::nullopt;
     if (functions.size() != 1)
       return usage_error(fmt::format("probe '{}': {} functions have that name", spec.text, functions.size()),
                          "members are known of arguments of one function only");
-    auto field = find_field(file.debug_info().function_at(functions[0].first), comparison);
+    auto field = find_field(file.debug_info().function_at(functions[0].first), comparison, use);
     if (!field) return usage_error(fmt::format("probe '{}': {}", spec.text, field.error().what), field.error().hint);
     comparison.offsets = field->offsets;
     comparison.field_type = field->type;
+    if (add) *add = field->add;
+    return std::nullopt;
+  };
+  for (Comparison& comparison : spec.predicate) {
+    if (auto problem = find(comparison, FieldUse::kCompare, nullptr)) return problem;
+  }
+  for (Capture& capture : spec.captures) {
+    if (auto problem = find(capture.place, FieldUse::kRecord, &capture.add)) return problem;
   }
   return std::nullopt;
 }
@@ -451,6 +460,18 @@ std::string find_program(const std::string& command) {
     if (is_file(candidate) && access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return "";
+}
+
+Result<SearchContext> search_context(const TraceRequest& request) {
+  SearchContext context{.pid = request.pid, .program = {}};
+  if (!request.command.empty()) {
+    context.program = find_program(request.command[0]);
+    if (context.program.empty()) return unusable(fmt::format("there is no program {}", request.command[0]));
+  } else if (request.pid) {
+    std::error_code error;
+    context.program = fs::read_symlink(fmt::format("/proc/{}/exe", *request.pid), error);
+  }
+  return context;
 }
 
 Result<std::string> find_file(const std::string& name, const SearchContext& context) {

@@ -15,6 +15,7 @@
 #include "ncurses_probes/spec/probe_spec.h"
 #include "postmortem/model/probe_event.h"
 #include "postmortem/model/result.h"
+#include "postmortem/model/trace_request.h"
 
 namespace inquest::probes {
 
@@ -23,6 +24,9 @@ struct SearchContext {
   std::optional<uint64_t> pid;  ///< what it has mapped
   std::string program;          ///< path of the program that will be run; may be empty
 };
+
+/// The error says which process or program there is not.
+Result<SearchContext> search_context(const TraceRequest& request);
 
 /// The file that `name` means: a path; what process `pid` has mapped under that name; the program; a library in
 /// LD_LIBRARY_PATH or where the dynamic linker looks (ld.so(8)). A name without its version matches too (libtinfo).

@@ -1,5 +1,6 @@
 #include "ncurses_probes/attach/struct_fields.h"
 
+#include <dwarf.h>
 #include <fmt/format.h>
 
 #include <optional>
@@ -37,9 +38,33 @@ std::optional<ParameterType> number_type(const TypeInfo& type) {
       is_signed ? ParameterType::Kind::kSigned : ParameterType::Kind::kUnsigned, static_cast<uint8_t>(type.size), {}};
 }
 
+bool is_character(const TypeInfo& type) {
+  return type.kind == TypeInfo::Kind::kSignedChar || type.kind == TypeInfo::Kind::kUnsignedChar;
+}
+
+/// What a recorded member is printed as, with its name in `text`; nothing for structures and floating-point numbers.
+std::optional<ParameterType> shown_type(dwarf::Types& types, const TypeInfo& type, const Die& named) {
+  using To = ParameterType::Kind;
+  using From = TypeInfo::Kind;
+  auto shown = number_type(type);
+  if (!shown) return std::nullopt;
+  shown->text = types.name(named);
+  if (type.kind == From::kPointer || type.kind == From::kReference) shown->kind = To::kPointer;
+  if (type.kind == From::kPointer && is_character(types.of(type.target))) shown->kind = To::kText;
+  if (type.kind == From::kBool) shown->kind = To::kBool;
+  if (is_character(type)) shown->kind = To::kCharacter;
+  return shown;
+}
+
+/// Whether it is `char name[N]`, which is text itself.
+bool is_text_array(dwarf::Types& types, const TypeInfo& type) {
+  return type.kind == TypeInfo::Kind::kAggregate && type.die.tag() == DW_TAG_array_type &&
+         is_character(types.of(dwarf::type_of(type.die)));
+}
+
 }  // namespace
 
-Result<FieldPlace> find_field(const Die& function, const Comparison& comparison) {
+Result<FieldPlace> find_field(const Die& function, const Comparison& comparison, FieldUse use) {
   std::string so_far = comparison.name;
   auto no = [&](const std::string& why, const std::string& hint = {}) { return usage_error(so_far + " " + why, hint); };
   if (!function) return no("has no known type: there is no debug information", "p[16] compares the 8 bytes at byte 16");
@@ -47,7 +72,8 @@ Result<FieldPlace> find_field(const Die& function, const Comparison& comparison)
   Die parameter = dwarf::find_parameter(function, comparison.name, comparison.argument);
   if (!parameter) return no("is no argument that debug information tells");
   dwarf::Types types;
-  TypeInfo type = types.of(dwarf::type_of(parameter));
+  Die named = dwarf::type_of(parameter);
+  TypeInfo type = types.of(named);
   FieldPlace place;
   uint64_t offset = 0;
   for (const FieldStep& step : comparison.fields) {
@@ -69,12 +95,19 @@ Result<FieldPlace> find_field(const Die& function, const Comparison& comparison)
     if (member->is_bit_field) return no("is a bit field", "p[16] & 4 tests bits of the 8 bytes at byte 16");
     offset += member->offset;
     if (offset > INT32_MAX) return no("lies too far away");
-    type = types.of(member->type);
+    named = member->type;
+    type = types.of(named);
+  }
+  size_t max_loads = use == FieldUse::kCompare ? INQUEST_MAX_LOADS : INQUEST_MEMBER_LOADS;
+  if (use == FieldUse::kRecord && is_text_array(types, type)) {
+    if (place.offsets.size() > max_loads) return no(fmt::format("follows more than {} pointers", max_loads));
+    place.add = static_cast<int32_t>(offset);
+    place.type = {ParameterType::Kind::kText, 8, types.name(named)};
+    return place;
   }
   place.offsets.push_back(static_cast<int32_t>(offset));
-  if (place.offsets.size() > INQUEST_MAX_LOADS)
-    return no(fmt::format("follows more than {} pointers", INQUEST_MAX_LOADS));
-  auto number = number_type(type);
+  if (place.offsets.size() > max_loads) return no(fmt::format("follows more than {} pointers", max_loads));
+  auto number = use == FieldUse::kCompare ? number_type(type) : shown_type(types, type, named);
   if (!number) return no("is no number and no pointer");
   place.type = std::move(*number);
   return place;

@@ -15,10 +15,14 @@ namespace inquest::probes {
 struct FieldPlace {
   std::vector<int32_t> offsets;  ///< of each load, from the pointer before it
   ParameterType type;
+  int32_t add = 0;  ///< of text that is part of a structure: from the last pointer to its beginning
 };
+
+/// A comparison wants a number or a pointer; what is recorded may be text, and lie further away.
+enum class FieldUse : uint8_t { kCompare, kRecord };
 
 /// `comparison.fields` of the parameter that it is about, in `function` (DW_TAG_subprogram). The error names the first
 /// step that is not possible.
-Result<FieldPlace> find_field(const dwarf::Die& function, const Comparison& comparison);
+Result<FieldPlace> find_field(const dwarf::Die& function, const Comparison& comparison, FieldUse use);
 
 }  // namespace inquest::probes

@@ -11,6 +11,8 @@
 #define INQUEST_MAX_LOADS 2     /* pointers followed from an argument in a comparison */
 #define INQUEST_MAX_STRINGS 2   /* arguments followed as text */
 #define INQUEST_STRING 128      /* bytes of each, the NUL included */
+#define INQUEST_MAX_MEMBERS 4   /* members of structures recorded, or other values that arguments lead to */
+#define INQUEST_MEMBER_LOADS 4  /* pointers followed to each */
 #define INQUEST_MAX_RETURNS 8   /* repaired return slots, see return_slot */
 #define INQUEST_MAX_OPERANDS 6  /* arguments of a static probe */
 #define INQUEST_MAX_STATIC 4096 /* places of static probes */
@@ -56,8 +58,29 @@ struct inquest_operands {
   struct inquest_operand operands[INQUEST_MAX_OPERANDS];
 };
 
+/* A value that an argument leads to. */
+struct inquest_member {
+  __s32 offsets[INQUEST_MEMBER_LOADS]; /* of each load, from the pointer before it */
+  __s32 add;                           /* to the pointer of the last load: where text that is part of a structure begins */
+  __u8 loads;
+  __u8 argument; /* as in inquest_term */
+  __u8 size;     /* bytes of the last load: 1, 2, 4 or 8 */
+  __u8 is_text;  /* the value points to text, which is wanted too */
+};
+
+/* What was found there. */
+struct inquest_members {
+  __u64 values[INQUEST_MAX_MEMBERS];
+  __u32 text_sizes[INQUEST_MAX_MEMBERS]; /* with the NUL; 0: could not be read */
+  __u32 known;                           /* bit i: values[i] could be read */
+  __u32 count;
+  char texts[INQUEST_MAX_MEMBERS][INQUEST_STRING];
+};
+
 struct inquest_probe {
   struct inquest_term terms[INQUEST_MAX_TERMS];
+  struct inquest_member members[INQUEST_MAX_MEMBERS];
+  __u32 member_count;
   __u32 term_count;
   __u32 stack_limit; /* bytes of stack copied at most; 0: none */
   __u32 string_count;
@@ -145,6 +168,7 @@ struct inquest_record {
   struct inquest_return returns[INQUEST_MAX_RETURNS];
   __u32 string_sizes[INQUEST_MAX_STRINGS]; /* with the NUL; 0: could not be read */
   char strings[INQUEST_MAX_STRINGS][INQUEST_STRING];
+  struct inquest_members members;
   __u64 stack_start;
   __u64 stack_top;  /* 0: not known */
   __u32 stack_size; /* bytes copied */

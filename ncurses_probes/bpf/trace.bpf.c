@@ -33,6 +33,7 @@ const volatile __u64 rate = 0;               /* events of each probe in a second
 const volatile bool stops = false;           /* a process that hits a probe is stopped */
 const volatile bool stops_once = false;      /* at its first hit only */
 const volatile bool has_static = false;      /* static probes */
+const volatile bool has_members = false;     /* values that arguments lead to are recorded */
 const volatile bool only_one = false;        /* probe 0 is the only one */
 
 __u64 limited[INQUEST_MAX_PROBES + 1];       /* left out for the rate */
@@ -73,6 +74,15 @@ struct {
   __type(key, __u32);
   __type(value, struct inquest_operands);
 } operands SEC(".maps");
+
+/* What arguments of the hit lead to, by thread: too large for a program's stack. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024);
+  __type(key, __u32);
+  __type(value, struct inquest_members);
+} members SEC(".maps");
+static const struct inquest_members no_members;
 
 static __always_inline bool is_too_often(__u32 probe) {
   if (rate == 0) return false;
@@ -136,16 +146,20 @@ static __always_inline bool holds(const volatile struct inquest_probe *probe, co
 /* What only some records have. */
 struct extras {
   const __u64 *arguments;  /* of the entry, for returns */
+  const struct inquest_members *members;
   __u32 string_sizes[INQUEST_MAX_STRINGS];
   char strings[INQUEST_MAX_STRINGS][INQUEST_STRING];
 };
 
 static __always_inline void finish(struct inquest_record *record, struct pt_regs *registers, const struct extras *extras) {
   bpf_probe_read_kernel(record->registers, sizeof record->registers, registers);
+  record->members.count = 0;
   if (extras) {
     __builtin_memcpy(record->strings, extras->strings, sizeof record->strings);
     record->string_sizes[0] = extras->string_sizes[0];
     record->string_sizes[1] = extras->string_sizes[1];
+    if (has_members && extras->members)
+      bpf_probe_read_kernel(&record->members, sizeof record->members, extras->members);
     if (extras->arguments) {
       __builtin_memcpy(record->arguments, extras->arguments, sizeof record->arguments);
       record->has_arguments = 1;
@@ -190,6 +204,43 @@ static __always_inline void take_strings(const volatile struct inquest_probe *pr
                                          struct extras *extras) {
   if (probe->string_count > 0) extras->string_sizes[0] = take_string(extras->strings[0], values[probe->strings[0] & 7]);
   if (probe->string_count > 1) extras->string_sizes[1] = take_string(extras->strings[1], values[probe->strings[1] & 7]);
+}
+
+static __always_inline void take_member(const volatile struct inquest_member *member, const __u64 *values,
+                                        struct inquest_members *to, __u32 number) {
+  __u64 value = values[member->argument & 7];
+  for (__u32 i = 0; i < INQUEST_MEMBER_LOADS; ++i) {
+    if (i >= member->loads) break;
+    const void *from = (const void *)(value + member->offsets[i]);
+    __u32 size = i + 1 == member->loads ? member->size : sizeof value;
+    if (size > sizeof value) return;
+    value = 0;
+    if (copy_in(&value, size, from)) return;
+  }
+  value += member->add;
+  to->values[number] = value;
+  to->known |= 1u << number;
+  if (member->is_text) to->text_sizes[number] = take_string(to->texts[number], value);
+}
+
+static __always_inline void take_members(const volatile struct inquest_probe *probe, const __u64 *values,
+                                         struct extras *extras) {
+  if (!has_members || probe->member_count == 0) return;
+  __u32 tid = (__u32)bpf_get_current_pid_tgid();
+  if (bpf_map_update_elem(&members, &tid, &no_members, BPF_ANY)) return;
+  struct inquest_members *found = bpf_map_lookup_elem(&members, &tid);
+  if (!found) return;
+  found->count = probe->member_count;
+  take_member(&probe->members[0], values, found, 0);
+  if (probe->member_count > 1) take_member(&probe->members[1], values, found, 1);
+  if (probe->member_count > 2) take_member(&probe->members[2], values, found, 2);
+  if (probe->member_count > 3) take_member(&probe->members[3], values, found, 3);
+  extras->members = found;
+}
+
+static __always_inline void forget_members(void) {
+  __u32 tid = (__u32)bpf_get_current_pid_tgid();
+  if (has_members) bpf_map_delete_elem(&members, &tid);
 }
 
 static __always_inline struct hit hit_of(__u64 cookie, __u32 kind, struct task_struct *task, __u64 sp) {
@@ -252,9 +303,11 @@ static __always_inline int at_entry(struct pt_regs *registers) {
   struct extras extras = {};
   if (is_static) extras.arguments = values;
   take_strings(probe, values, &extras);
+  take_members(probe, values, &extras);
   struct task_struct *task = bpf_get_current_task_btf();
   struct hit hit = hit_of(cookie, INQUEST_HIT, task, registers->sp);
   emit(&hit, task, registers, &extras);
+  forget_members();
   return 0;
 }
 
@@ -269,13 +322,15 @@ static __always_inline int at_return(struct pt_regs *registers) {
   values[6] = registers->ax;
   bpf_map_delete_elem(&calls, &key);
   if (!holds(probe, values)) return 0;
+  if (is_too_often((__u32)cookie % INQUEST_MAX_PROBES)) return 0;
   struct extras extras = {};
   if (call) extras.arguments = values;
   take_strings(probe, values, &extras);
+  take_members(probe, values, &extras);
   struct task_struct *task = bpf_get_current_task_btf();
-  if (is_too_often((__u32)cookie % INQUEST_MAX_PROBES)) return 0;
   struct hit hit = hit_of(cookie, INQUEST_RETURN, task, registers->sp);
   emit(&hit, task, registers, &extras);
+  forget_members();
   return 0;
 }
 

@@ -60,6 +60,23 @@ std::vector<ProbeArgument> arguments_of(const inquest_record& record, const Prob
   return arguments;
 }
 
+/// Values that arguments lead to; those that could not be read say so.
+void add_members(const inquest_record& record, const ProbeSpec& spec, std::vector<ProbeArgument>& arguments) {
+  const inquest_members& found = record.members;
+  for (size_t i = 0; i < spec.captures.size() && i < INQUEST_MAX_MEMBERS; ++i) {
+    const ParameterType& type = spec.captures[i].place.field_type;
+    ProbeArgument argument{.name = spec.captures[i].text, .value = "unreadable", .type = type.text};
+    if (i < found.count && (found.known >> i & 1U) != 0) {
+      std::optional<std::string> text;
+      uint32_t size = std::min<uint32_t>(found.text_sizes[i], INQUEST_STRING);
+      if (size > 0) text = std::string(found.texts[i], strnlen(found.texts[i], size));
+      argument.bits = found.values[i];
+      argument.value = format_argument(type, argument.bits, text);
+    }
+    arguments.push_back(std::move(argument));
+  }
+}
+
 /// What every record has.
 ProbeEvent decode_capture(const inquest_record& record, std::span<const std::byte> room, int64_t boot_time) {
   ProbeEvent event;
@@ -115,6 +132,7 @@ ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room,
     const Place& place = context.places[record.place];
     event.function = place.function;
     event.arguments = arguments_of(record, spec, spec.parameters.empty() ? place.parameters : spec.parameters);
+    add_members(record, spec, event.arguments);
   }
   if (event.kind == ProbeEvent::Kind::kReturn) event.returned = record.registers[INQUEST_AX];
   return event;

@@ -165,7 +165,13 @@ class Parser {
     rest_.remove_prefix(end + 1);
     if (inside.empty() || inside == "void") return true;
     if (spec_.kind == ProbeSpec::Kind::kSignal) return fail("a signal has no arguments");
+    std::vector<std::string_view> captures;
     for (std::string_view declaration : split(inside, ',')) {
+      if (declaration.find("->") != std::string_view::npos ||
+          declaration.find_first_of(".[") != std::string_view::npos) {
+        captures.push_back(declaration);
+        continue;
+      }
       size_t begin = declaration.size();
       while (begin > 0 && is_name(declaration[begin - 1])) --begin;
       Parameter parameter{std::string(declaration.substr(begin)), {}};
@@ -184,7 +190,7 @@ class Parser {
     if (spec_.parameters.size() > ProbeSpec::kRegisters) {
       return fail(fmt::format("only {} arguments come in registers", ProbeSpec::kRegisters));
     }
-    return true;
+    return std::ranges::all_of(captures, [&](std::string_view text) { return take_capture(text); });
   }
 
   bool take_predicate() {
@@ -211,6 +217,11 @@ class Parser {
   }
 
   bool take_comparison(Comparison& comparison) {
+    return take_subject(comparison, INQUEST_MAX_LOADS) && take_operation(comparison) && take_constant(comparison);
+  }
+
+  /// An argument, or what it leads to.
+  bool take_subject(Comparison& comparison, size_t max_loads) {
     rest_ = trim(rest_);
     bool follows = rest_.starts_with('*');
     if (follows) rest_ = trim(rest_.substr(1));
@@ -228,10 +239,9 @@ class Parser {
       comparison.offsets.push_back(static_cast<int32_t>(*offset));
       rest_.remove_prefix(close + 1);
     }
-    if (comparison.offsets.size() > INQUEST_MAX_LOADS) {
-      return fail(fmt::format("more than {} pointers are followed", INQUEST_MAX_LOADS));
-    }
-    return take_operation(comparison) && take_constant(comparison);
+    if (comparison.offsets.size() > max_loads)
+      return fail(fmt::format("more than {} pointers are followed", max_loads));
+    return true;
   }
 
   bool take_fields(Comparison& comparison) {
@@ -310,6 +320,21 @@ class Parser {
     return true;
   }
 
+  /// A value to be recorded.
+  bool take_capture(std::string_view text) {
+    if (spec_.captures.size() == INQUEST_MAX_MEMBERS)
+      return fail(fmt::format("only {} members can be recorded", INQUEST_MAX_MEMBERS));
+    Capture capture;
+    capture.text = text;
+    std::string_view rest = std::exchange(rest_, text);
+    bool understood = take_subject(capture.place, INQUEST_MEMBER_LOADS);
+    std::string_view left = trim(std::exchange(rest_, rest));
+    if (!understood) return false;
+    if (!left.empty()) return fail(fmt::format("'{}' is not understood", left), "for example s->peer.name");
+    spec_.captures.push_back(std::move(capture));
+    return true;
+  }
+
   bool take_captures() {
     rest_ = trim(rest_);
     if (!rest_.starts_with('{')) return true;
@@ -321,8 +346,11 @@ class Parser {
         spec_.wants_arguments = true;
       } else if (word == "stack") {
         spec_.wants_stack = true;
-      } else if (!word.empty()) {
-        return fail(fmt::format("'{}' cannot be recorded", word), "{ args, stack }, either or both");
+      } else if (!word.empty() && spec_.kind == ProbeSpec::Kind::kSignal) {
+        return fail(fmt::format("'{}' cannot be recorded", word), "a signal has no arguments");
+      } else if (!word.empty() && !take_capture(word)) {
+        if (hint_.empty()) hint_ = "{ args, stack } or members, as in { args, s->name }";
+        return false;
       }
     }
     rest_.remove_prefix(end + 1);
@@ -357,9 +385,15 @@ Result<ProbeSpec> parse_probe(const std::string& text) { return Parser(text).par
 
 std::optional<Error> complete(ProbeSpec& spec, std::vector<Parameter> parameters) {
   if (spec.parameters.empty()) spec.parameters = std::move(parameters);
-  for (Comparison& comparison : spec.predicate) {
-    if (comparison.argument != ProbeSpec::kByName) continue;
+  std::vector<Comparison*> places;
+  for (Comparison& comparison : spec.predicate) places.push_back(&comparison);
+  for (Capture& capture : spec.captures) places.push_back(&capture.place);
+  for (Comparison* place : places) {
+    Comparison& comparison = *place;
     auto named = std::ranges::find(spec.parameters, comparison.name, &Parameter::name);
+    bool is_whole = comparison.fields.empty() && comparison.offsets.empty();
+    if (named != spec.parameters.end() && is_whole) comparison.field_type = named->type;
+    if (comparison.argument != ProbeSpec::kByName) continue;
     if (named != spec.parameters.end()) {
       comparison.argument = named->place;
       continue;

@@ -13,7 +13,11 @@
 //
 // In parentheses stand names for the arguments, with C types where their width, sign or text matters; arg0 to arg5 are
 // always known. A predicate compares arguments, or 8 bytes that they point to (`*p`, `p[16]`: at byte 16 from p), with
-// constants; && binds closer than ||. Braces say what a hit records; without them it is `args, stack`.
+// constants; && binds closer than ||. Braces say what a hit records; without them it is `args, stack`. Members and what
+// pointers lead to can be named there, or behind the names of the arguments:
+//
+//   libtinfo.so.6:set_curterm(termp) { args, termp->type.term_names }
+//   ./server:handle(s, s->peer->name, s->fd)
 #pragma once
 
 #include <cstdint>
@@ -58,6 +62,13 @@ struct Comparison {
   bool begins_group = false;  ///< behind ||
 };
 
+/// A value that an argument leads to, recorded at each hit.
+struct Capture {
+  std::string text;  ///< "termp->type.term_names"
+  Comparison place;  ///< argument, offsets, fields and field_type alone
+  int32_t add = 0;   ///< to the last pointer: text that is part of a structure
+};
+
 struct ProbeSpec {
   enum class Kind : uint8_t { kFunction, kAddress, kLine, kStatic, kSignal };
   static constexpr size_t kReturned = 6;
@@ -78,6 +89,7 @@ struct ProbeSpec {
   bool is_optional = false;  ///< of a ready-made set: left out where it cannot be set
   std::vector<Parameter> parameters;
   std::vector<Comparison> predicate;
+  std::vector<Capture> captures;
   bool wants_arguments = true;
   bool wants_stack = true;
 

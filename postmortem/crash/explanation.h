@@ -44,6 +44,14 @@ struct ThrownException {
   Address object;
 };
 
+/// A variable that a bad value was loaded from.
+struct GlobalVariable {
+  Address location;    ///< of the word that was loaded
+  std::string name;    ///< "cur_term", "table+16"; empty where no symbol covers it
+  std::string module;  ///< base name of its file; empty for the main program
+  std::optional<uint64_t> value;
+};
+
 struct Explanation {
   SignalFacts signal;
   std::string signal_name;
@@ -64,6 +72,7 @@ struct Explanation {
   std::optional<Registers::Index> bad_register;
   std::optional<Address> effective;  ///< what the operand's address comes to
   std::vector<OriginStep> origin;
+  std::optional<GlobalVariable> global;  ///< where `origin` ends in one
 
   std::string abort_message;
   std::optional<ThrownException> exception;

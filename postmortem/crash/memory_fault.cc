@@ -102,6 +102,22 @@ std::string operand_text(const Operand& operand) {
   return text + ')';
 }
 
+/// The variable that a value is, or was computed from by adding to it.
+std::optional<GlobalVariable> global_in(const Value& value, int depth = 0) {
+  if (value.kind == Value::Kind::kGlobal && value.location) {
+    std::string name = value.name;
+    if (!name.empty() && value.offset > 0) name += "+" + number(value.offset);
+    return GlobalVariable{*value.location, std::move(name), value.module, value.bits};
+  }
+  bool passes = value.kind == Value::Kind::kSum || value.kind == Value::Kind::kEither;
+  if (!passes || depth > 4) return std::nullopt;
+  for (const ValuePtr& part : value.parts) {
+    if (auto found = global_in(*part, depth + 1)) return found;
+    if (value.kind == Value::Kind::kSum) break;  // what is added to the pointer is an index
+  }
+  return std::nullopt;
+}
+
 std::string bytes(uint32_t count) { return fmt::format("{} byte{}", count, count == 1 ? "" : "s"); }
 
 /// The register of an operand that is to blame for its address.
@@ -415,7 +431,7 @@ class MemoryFault {
       out_.effective = tracer.address_of(at.operands[0]);
       subject = fmt::format("the target of `{}`", at.text);
     }
-    scene_.follow(*caller, value, out_.origin);
+    out_.global = global_in(*scene_.follow(*caller, value, out_.origin));
     out_.detail = detail_of(scene_, subject, out_.origin);
   }
 
@@ -436,7 +452,7 @@ class MemoryFault {
     OriginTracer tracer(scene_.names(), scene_.disassembler(), scene_.thread(), *opened->code, opened->index,
                         opened->frame);
     ValuePtr value = tracer.trace(*out_.bad_register);
-    scene_.follow(*opened, value, out_.origin);
+    out_.global = global_in(*scene_.follow(*opened, value, out_.origin));
     out_.detail =
         detail_of(scene_, register_with_value(*out_.bad_register, scene_.reg(*out_.bad_register)), out_.origin);
   }

@@ -107,6 +107,15 @@ class ProbeEventSource {
   virtual KernelFunction kernel_function(Address /*pc*/) const { return {}; }
 };
 
+/// What a specification would trace.
+struct ProbeCheck {
+  std::string file;      ///< that its places are in; empty for signals
+  std::string build_id;  ///< of that file, lower-case hex; empty when it has none
+  size_t places = 0;
+  std::string problem;               ///< why there is no place
+  bool has_named_arguments = false;  ///< debug information, or the specification, tells the arguments
+};
+
 /// A place that can be traced.
 struct ProbePlace {
   std::string probe;   ///< as a specification names it: "libtinfo.so.6:set_curterm"

@@ -143,7 +143,7 @@ def no_probe_left() -> None:
         return
     for _ in range(50):
         listed = run(["/usr/sbin/bpftool", "prog", "show"]).stdout
-        if not re.search(r"name on_(entry|return|signal|tick|switch|result)", listed):
+        if not re.search(r"name (on_(entry|return|signal|tick|switch|result|call_end|connection|state|accepted|bytes|read|close)|list_listeners)", listed):
             return
         time.sleep(0.1)
     raise Failed(f"a program of the tracer is still loaded: {listed}")
