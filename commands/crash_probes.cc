@@ -24,6 +24,9 @@ constexpr size_t kMaxStackFunctions = 8;
 // Smaller values (null, small numbers, error codes) are the same in every run; addresses are not.
 constexpr uint64_t kMaxComparable = 0x10000;
 
+constexpr const char* kOtherBuild =
+    "probes belong into the build that crashed: install that, or take a core of this one";
+
 /// A function as a specification can name it: C++ functions by the name that `bt` shows where that has no blanks, which
 /// end a place, else as linked.
 std::string spec_name(const std::string& symbol) {
@@ -50,6 +53,7 @@ class Proposer {
     if (!thread) return unusable("the core names no thread, so it has no crash to take probes from");
     Stack stack = dead_.unwinder().unwind(*thread, {.max_frames = kMaxFrames});
     if (stack.frames.empty()) return unusable("the thread of the core has no frame to take probes from");
+    if (auto problem = check_builds(stack)) return *std::move(problem);
     crash::Explanation why = crash::explain(dead_.target(), dead_.debug_info(), *thread, stack);
     out_.cause = why.cause;
     out_.detail = why.detail;
@@ -60,6 +64,28 @@ class Proposer {
   }
 
  private:
+  /// The files that the crash stack runs through: without them there is nothing to be found out.
+  std::optional<Error> check_builds(const Stack& stack) {
+    for (const Module& module : dead_.target().modules()) {
+      bool is_on_stack = std::ranges::any_of(stack.frames, [&](const Frame& frame) {
+        return frame.lookup_pc() >= module.start && frame.lookup_pc() < module.end;
+      });
+      if (is_on_stack && module.missing) {
+        if (auto problem = refuse_missing(module)) return problem;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Error> refuse_missing(const Module& module) {
+    if (module.missing == FaultCause::kFileMismatch)
+      return unusable(fmt::format("{} is another build than the one in the core (build-id {})", module.path,
+                                  module.build_id.empty() ? "unknown" : module.build_id),
+                      kOtherBuild);
+    out_.notes.push_back(fmt::format("{} is not on this machine: its functions have no names.", module.path));
+    return std::nullopt;
+  }
+
   /// The name under which a tracer finds the very file that the core's module is.
   Result<std::string> file_name(const Module& module) {
     std::string name = crash::base_name(module.path), other, first_problem;
@@ -80,8 +106,7 @@ class Proposer {
       other = fmt::format("{} is another build (build-id {}) than the one in the core ({})", check->file,
                           check->build_id.empty() ? "none" : check->build_id, module.build_id);
     }
-    if (!other.empty())
-      return unusable(other, "probes belong into the build that crashed: install that, or take a core of this one");
+    if (!other.empty()) return unusable(other, kOtherBuild);
     return unusable(fmt::format("{}, which the core names, is not on this machine", module.path),
                     "trace where the program runs");
   }
@@ -125,6 +150,10 @@ class Proposer {
     }
     const crash::GlobalVariable& variable = *why.global;
     crash::Names names(dead_.target(), dead_.debug_info());
+    const Module* owner = names.module_of(variable.location);
+    if (owner && owner->missing) {
+      if (auto problem = refuse_missing(*owner)) return problem;
+    }
     crash::WriterSearch search = crash::find_writers(names, thread, variable);
     std::string name =
         variable.name.empty() ? fmt::format("the variable at {:#x}", variable.location.value()) : variable.name;

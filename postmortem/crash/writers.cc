@@ -44,6 +44,11 @@ T value_at(Bytes bytes, size_t offset) {
   return value;
 }
 
+/// jmp rel8 and the conditional jumps (Intel SDM, volume 2, table A-2).
+bool is_short_jump(std::byte opcode) {
+  return opcode == std::byte{0xeb} || (opcode & std::byte{0xf0}) == std::byte{0x70};
+}
+
 class WriterFinder {
  public:
   WriterFinder(const Names& names, const Thread& thread, const GlobalVariable& variable)
@@ -113,13 +118,22 @@ class WriterFinder {
         if (!wanted(start + i, bytes, i)) continue;
         Address at = start + i;
         if (last.contains(at) || functions.size() >= kMaxFunctions) continue;
-        auto range = names_.range(at);
+        auto range = range_of(module, at);
         if (!range) continue;
         last = *range;
         functions.emplace(range->start, *range);
       }
     });
     return functions;
+  }
+
+  /// The function around an address; nothing where only a symbol without a size tells, which may be far away.
+  std::optional<CodeRange> range_of(const Module& module, Address at) const {
+    if (auto range = frame_entry_range(names_.memory(), module, at)) return range;
+    auto symbol = module.symbols ? module.symbols->covering(module.link_time(at)) : std::nullopt;
+    if (!symbol || !symbol->is_function || symbol->size == 0) return std::nullopt;
+    Address start = module.runtime(symbol->value);
+    return at - start < symbol->size ? std::optional(CodeRange{start, start + symbol->size}) : std::nullopt;
   }
 
   void search_stores(const Module& module) {
@@ -253,11 +267,19 @@ class WriterFinder {
     targets.insert(callee.function);
     auto leads_there = [&](Address at, Bytes bytes, size_t i) {
       Address target = at + 4 + static_cast<uint64_t>(int64_t{value_at<int32_t>(bytes, i)});
+      // Functions beside each other are reached by a jump of two bytes.
+      if (is_short_jump(bytes[i])) {
+        Address near = at + 2 + static_cast<uint64_t>(int64_t{value_at<int8_t>(bytes, i + 1)});
+        if (targets.contains(near)) return true;
+      }
       return targets.contains(target) || std::ranges::binary_search(slots, target);
     };
     std::string name = callee.symbol.empty() ? fmt::format("{:#x}", callee.function.value()) : callee.symbol;
     for (const auto& [start, range] : functions_where(module, leads_there)) {
-      if (targets.contains(start) || ++decoded_ > kMaxFunctions) continue;
+      // The procedure linkage table itself jumps there too.
+      auto inside = targets.lower_bound(start);
+      bool is_target = inside != targets.end() && *inside < range.end;
+      if (is_target || ++decoded_ > kMaxFunctions) continue;
       FunctionCode code(names_.memory(), disassembler_, range);
       if (code.instructions().size() > kMaxInstructions) continue;
       for (size_t i = 0; i < code.instructions().size(); ++i) {

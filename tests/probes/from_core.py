@@ -15,8 +15,7 @@ import re
 import shutil
 import subprocess
 
-import native_core
-from probing import ENVIRONMENT, ROOT, Unavailable, compile_c, core_in, events_of, expect, in_terminal, main, run
+from probing import Unavailable, compile_c, core_in, events_of, expect, in_terminal, main, native_core, run
 from story import CORPUS, editor, line_of
 
 WRITERS = pathlib.Path(__file__).resolve().parent / "programs" / "writers.c"
@@ -60,9 +59,9 @@ def story(inquest: pathlib.Path, work: pathlib.Path, command: list) -> dict:
         done = run([inquest, "--json", "-c", core_in(folder), "events", folder / "run.events"])
         expect(done.returncode == 0, f"events: {done.stderr}{done.stdout[:500]}")
         paired = json.loads(done.stdout)
-        calls = [event for event in paired["events"] if event["function"] == "set_curterm"]
+        calls = [event for event in paired["events"] if event.get("function") == "set_curterm"]
         expect(paired["paired"] and len(calls) == 1, f"calls: {[event['text'] for event in paired['events']]}")
-        expect(any(event["function"] == "doupdate_sp" for event in paired["events"]), "the crash stack was traced too")
+        expect(any(event.get("function") == "doupdate_sp" for event in paired["events"]), "the crash stack was traced too")
         expect(paired["events"][-1].get("signal") == "SIGSEGV", f"the end: {paired['events'][-1]['text']}")
         seen.append(calls[0])
     expect(seen[0]["args"] == seen[1]["args"], f"as a file: {seen[1]}, at once: {seen[0]}")
@@ -97,7 +96,7 @@ def variables(inquest: pathlib.Path, work: pathlib.Path) -> None:
     wanted = {kind: set(re.findall(rf"/\* {kind} \*/[^(]*?(\w+)\(", source)) for kind in ("writes", "passes", "clears", "reads", "sets")}
     expect(all(wanted.values()), f"the comments: {wanted}")
     ways = {"pie": ["-O2"], "fixed": ["-O2", "-no-pie", "-fno-pie"], "unoptimised": ["-O0"], "stripped": ["-O2", "-s", "-rdynamic"],
-            "mcmodel": ["-O2", "-fno-plt", "-fPIC"]}
+            "no_plt": ["-O2", "-fno-plt", "-fPIC"]}
     for name, options in ways.items():
         program = work / name
         done = run(["gcc", "-o", program, WRITERS, *options])
