@@ -1,6 +1,5 @@
 #include "ncurses_probes/attach/struct_fields.h"
 
-#include <dwarf.h>
 #include <fmt/format.h>
 
 #include <optional>
@@ -58,7 +57,7 @@ std::optional<ParameterType> shown_type(dwarf::Types& types, const TypeInfo& typ
 
 /// Whether it is `char name[N]`, which is text itself.
 bool is_text_array(dwarf::Types& types, const TypeInfo& type) {
-  return type.kind == TypeInfo::Kind::kAggregate && type.die.tag() == DW_TAG_array_type &&
+  return type.kind == TypeInfo::Kind::kAggregate && dwarf::is_array(type.die) &&
          is_character(types.of(dwarf::type_of(type.die)));
 }
 

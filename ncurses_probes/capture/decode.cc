@@ -65,11 +65,12 @@ void add_members(const inquest_record& record, const ProbeSpec& spec, std::vecto
   const inquest_members& found = record.members;
   for (size_t i = 0; i < spec.captures.size() && i < INQUEST_MAX_MEMBERS; ++i) {
     const ParameterType& type = spec.captures[i].place.field_type;
-    ProbeArgument argument{.name = spec.captures[i].text, .value = "unreadable", .type = type.text};
+    ProbeArgument argument{.name = spec.captures[i].text, .value = "unreadable"};
     if (i < found.count && (found.known >> i & 1U) != 0) {
       std::optional<std::string> text;
       uint32_t size = std::min<uint32_t>(found.text_sizes[i], INQUEST_STRING);
       if (size > 0) text = std::string(found.texts[i], strnlen(found.texts[i], size));
+      argument.type = type.text;
       argument.bits = found.values[i];
       argument.value = format_argument(type, argument.bits, text);
     }

@@ -65,6 +65,8 @@ std::optional<Member> find_member(Types& types, const Die& structure, std::strin
   return MemberFinder(types).find(structure, name);
 }
 
+bool is_array(const Die& type) { return type.tag() == DW_TAG_array_type; }
+
 bool is_declaration(const Die& structure) { return structure.flag(DW_AT_declaration); }
 
 }  // namespace inquest::dwarf

@@ -28,6 +28,9 @@ struct Member {
 /// Members of virtual bases are not found: their place is not constant.
 std::optional<Member> find_member(Types& types, const Die& structure, std::string_view name);
 
+/// An array of whatever.
+bool is_array(const Die& type);
+
 /// A structure of which only the name is known here.
 bool is_declaration(const Die& structure);
 

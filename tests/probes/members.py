@@ -63,6 +63,8 @@ def values(inquest: pathlib.Path, work: pathlib.Path) -> None:
     expect([event["args"][-1]["value"] for event in events] == [str(line["descriptor"]) for line in lines], f"at the return: {events}")
     text = run([inquest, "trace", f"{program}:use if number == 1 {{ terminal->descriptor }}", "--", program]).stdout
     expect("use(terminal->descriptor=-1)" in text, f"text: {text}")
+    text = run([inquest, "trace", f"{program}:use if number == 3 {{ terminal->type.names }}", "--", program]).stdout
+    expect("use(terminal->type.names=unreadable)" in text, f"what cannot be read is not null: {text}")
     # Kept in an event file too.
     file = work / "run.events"
     run([inquest, "trace", "-o", file, f"{program}:use if number == 1 {{ terminal->title }}", "--", program])

@@ -28,6 +28,34 @@ std::string refused(const std::string& text) {
   return spec.error().line();
 }
 
+TEST(ProbeSpec, RecordedMembers) {
+  ProbeSpec spec = parsed("./a:f(int n, t, t->type.names) if n == 1 { args, t->next->kind, *t, t[8] }");
+  ASSERT_EQ(spec.parameters.size(), 2u);
+  EXPECT_TRUE(spec.wants_arguments);
+  EXPECT_FALSE(spec.wants_stack);
+  ASSERT_EQ(spec.captures.size(), 4u);
+  EXPECT_EQ(spec.captures[0].text, "t->type.names");
+  EXPECT_EQ(spec.captures[0].place.argument, 1u);
+  ASSERT_EQ(spec.captures[0].place.fields.size(), 2u);
+  EXPECT_FALSE(spec.captures[0].place.fields[1].through_pointer);
+  EXPECT_EQ(spec.captures[1].place.fields.size(), 2u);
+  EXPECT_THAT(spec.captures[2].place.offsets, ElementsAre(0));
+  EXPECT_THAT(spec.captures[3].place.offsets, ElementsAre(8));
+  EXPECT_EQ(spec.predicate.size(), 1u);
+  // Only debug information can know the argument.
+  EXPECT_EQ(parsed("./a:f { t->kind }").captures[0].place.argument, ProbeSpec::kByName);
+  EXPECT_TRUE(parsed("./a:f(t, t->kind)").wants_stack);
+}
+
+TEST(ProbeSpec, RecordedMembersThatAreNone) {
+  EXPECT_THAT(refused("./a:f(t) { t->a, t->b, t->c, t->d, t->e }"), HasSubstr("only 4 members"));
+  EXPECT_THAT(refused("./a:f(t) { t-> }"), HasSubstr("a member has no name"));
+  EXPECT_THAT(refused("./a:f(t) { t->a b }"), HasSubstr("'b' is not understood"));
+  EXPECT_THAT(refused("./a:f(t) { t[1][2][3][4][5] }"), HasSubstr("more than 4 pointers"));
+  EXPECT_THAT(refused("./a:f* { t->a }"), HasSubstr("is no argument"));
+  EXPECT_THAT(refused("signal { t->a }"), HasSubstr("cannot be recorded"));
+}
+
 TEST(ProbeSpec, Whole) {
   ProbeSpec spec = parsed("libtinfo.so.6:set_curterm(termp) if termp == 0 { args, stack }");
   EXPECT_EQ(spec.kind, Kind::kFunction);
