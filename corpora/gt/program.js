@@ -246,6 +246,8 @@ optional('some(18, (i) => new URL("http://host/" + i));');
 optional('some(18, (i) => new URLSearchParams("a=" + i));');
 optional('some(15, () => new AbortController());');
 optional('some(6, () => new DisposableStack());');
+some(7, (i) => require('vm').createContext({ i }));  // each with a global object and a global proxy of its own
+some(11, () => Reflect.construct(Map, [], function () {}));
 some(21, () => new (require('events'))());
 some(20, () => new (require('stream').PassThrough)());
 some(9, () => setTimeout(() => {}, 1e6));

@@ -11,6 +11,8 @@ constexpr size_t kMaxPrototypes = 1u << 20;  ///< of one chain
 /// The first V8 in which a prototype's constructor comes before a @@toStringTag further up.
 constexpr V8Version kNearestPrototypeWins{10, 0};
 constexpr V8Version kOwnNameWins{14, 2};
+/// Global proxies have no class of their own any more: 14.1 calls those of vm `global`, 14.6 `Object`.
+constexpr V8Version kGlobalProxyIsObject{14, 2};
 /// Classes by the name of their type, for objects without a telling prototype.
 constexpr std::pair<std::string_view, std::string_view> kClassNames[] = {
     {"JSArray", "Array"},
@@ -22,10 +24,30 @@ constexpr std::pair<std::string_view, std::string_view> kClassNames[] = {
     {"JSSet", "Set"},
     {"JSWeakMap", "WeakMap"},
     {"JSWeakSet", "WeakSet"},
+    {"JSArrayBuffer", "ArrayBuffer"},
+    {"JSArrayIterator", "Array Iterator"},
     {"JSGeneratorObject", "Generator"},
     {"JSAsyncFunctionObject", "Generator"},
     {"JSAsyncGeneratorObject", "Generator"},
 };
+
+/// Collections have their table at 24 in all versions; it tells their class where their types have no names (7.x).
+constexpr std::pair<std::string_view, std::string_view> kClassesByTable[] = {
+    {"OrderedHashMap", "Map"},
+    {"OrderedHashSet", "Set"},
+    {"EphemeronHashTable", "WeakMap"},
+};
+
+/// FunctionTemplateInfo::class_name: the first string among its fields; the offset moves with every version. Nothing for
+/// what is no template.
+std::optional<std::string> template_class_name(const ObjectReader& objects, uint64_t constructor) {
+  const MapInfo* info = objects.map_of(constructor);
+  if (!info || info->type != objects.heap().types().function_template_info) return std::nullopt;
+  for (uint64_t offset = 16; offset + 8 <= info->instance_size; offset += 8) {
+    if (auto text = objects.string(objects.field(constructor, offset))) return *text;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -62,17 +84,13 @@ bool ConstructorNames::has_null_prototype(const MapInfo& map) const {
   return !prototype || prototype->category != Category::kReceiver;
 }
 
+/// Empty where the constructor tells nothing. "Object" tells something where it is the name of a template.
 std::string ConstructorNames::from_constructor(const MapInfo& map) const {
   // new_target_is_base: made by `new F` where F is what new.target was.
   if (!objects_.new_target_is_base(map) || objects_.is_prototype_map(map)) return {};
   uint64_t constructor = objects_.constructor_of_map(map);
-  std::string name;
-  if (objects_.is_function(constructor)) {
-    name = constructor_name(constructor);
-  } else if (const MapInfo* info = objects_.map_of(constructor);
-             info && info->type == objects_.heap().types().function_template_info) {
-    name = class_name(map, 0);
-  }
+  if (!objects_.is_function(constructor)) return template_class_name(objects_, constructor).value_or("");
+  std::string name = constructor_name(constructor);
   return name == "Object" ? "" : name;
 }
 
@@ -82,7 +100,7 @@ bool ConstructorNames::depends_on_object(const MapInfo& map) const {
   if (objects_.is_dictionary_map(map)) return true;
   const std::string& type = objects_.heap().types()[map.type].name;
   if (type == "JSPrimitiveWrapper" || type == "JSValue") return true;
-  if (type.empty() && has_null_prototype(map)) return true;  // not all types have constants
+  if (type.empty() && !from_prototype_chain(map, 0)) return true;  // not all types have constants
   uint32_t count = objects_.own_descriptors(map);
   for (uint32_t i = 0; i < count; ++i) {
     if (objects_.descriptor_key(map, i) == to_string_tag_) return true;
@@ -184,18 +202,19 @@ std::string ConstructorNames::class_name(const MapInfo& map, uint64_t object) co
       map.type == types.js_bound_function) {
     return "Function";
   }
-  uint64_t constructor = objects_.constructor_of_map(map);
-  const MapInfo* info = objects_.map_of(constructor);
-  if (info && info->type == types.function_template_info) {
-    // class_name is the first string among the template's fields; its offset moves with every version.
-    for (uint64_t offset = 16; offset + 8 <= info->instance_size; offset += 8) {
-      auto text = objects_.string(objects_.field(constructor, offset));
-      if (text) return *text;
-    }
-  }
   std::string by_type = types[map.type].name;
   for (const auto& [known, name] : kClassNames) {
     if (by_type == known) return std::string(name);
+  }
+  // Of a context of vm, whose global object has no @@toStringTag.
+  if (by_type == "JSGlobalProxy" && layout.version < kGlobalProxyIsObject) return "global";
+  if (auto text = template_class_name(objects_, objects_.constructor_of_map(map))) return *text;
+  if (by_type.empty() && object != 0) {
+    const MapInfo* table = objects_.map_of(objects_.field(object, 24));
+    std::string_view kind = table ? std::string_view(types[table->type].name) : std::string_view();
+    for (const auto& [known, name] : kClassesByTable) {
+      if (kind == known) return std::string(name);
+    }
   }
   // Generators have no constant, async functions none in 7.x. They hold their function at 24 and have at least ten
   // words.

@@ -168,6 +168,28 @@ TEST_F(Names, TemplatesOfTheEmbedderHaveAClassName) {
   EXPECT_EQ(name(object({}, 0, {.bit_field2 = kNewTargetIsBase, .constructor = info})), "TCPSocket");
 }
 
+TEST_F(Names, ATemplateMayBeCalledObject) {
+  uint64_t info = v8.add({v8.root("function_template_info_map"), 0, 0, v8.string("Object"), 0, 0, 0, 0});
+  MapSpec spec{.bit_field2 = kNewTargetIsBase, .constructor = info};
+  EXPECT_EQ(name(object({}, prototype_of("Class"), spec)), "Object");
+}
+
+TEST_F(Names, GlobalProxiesAreGlobalUnlessSomethingTellsMore) {
+  constexpr uint16_t kGlobalProxy = 0x440;
+  v8.binary.dbg("type_JSGlobalProxy__JS_GLOBAL_PROXY_TYPE", kGlobalProxy);
+  EXPECT_EQ(name(object({}, prototype_of("Object"), {.type = kGlobalProxy})), "global");
+  EXPECT_EQ(name(object({}, tagged("Window"), {.type = kGlobalProxy})), "Window");
+}
+
+TEST_F(Names, CollectionsOfTypesWithoutNamesAreToldByTheirTables) {
+  constexpr uint16_t kNameless = 0x441;
+  uint64_t table = v8.add({v8.root("ephemeron_hash_table_map"), smi(0)});
+  uint64_t map = v8.new_map({.type = kNameless, .size = 32, .prototype = prototype_of("Object")});
+  EXPECT_EQ(name(v8.object(map, {table})), "WeakMap");
+  EXPECT_TRUE(depends);
+  EXPECT_EQ(name(v8.object(map, {smi(0)})), "Object");
+}
+
 TEST_F(Names, DamagedDescriptorsAreSafe) {
   MapSpec spec{.size = 32, .bit_field3 = own_descriptors(1023), .prototype = prototype_of("Class")};
   for (uint64_t descriptors :
