@@ -38,8 +38,8 @@ constexpr std::pair<std::string_view, std::string_view> kClassesByTable[] = {
     {"EphemeronHashTable", "WeakMap"},
 };
 
-/// FunctionTemplateInfo::class_name: the first string among its fields; the offset moves with every version. Nothing for
-/// what is no template.
+/// FunctionTemplateInfo::class_name: the first string among its fields; the offset moves with every version. Nothing
+/// for what is no template.
 std::optional<std::string> template_class_name(const ObjectReader& objects, uint64_t constructor) {
   const MapInfo* info = objects.map_of(constructor);
   if (!info || info->type != objects.heap().types().function_template_info) return std::nullopt;
