@@ -16,7 +16,7 @@ ALLOWED = {
     "postmortem/model": [],
     "postmortem/elf": ["postmortem/model"],
     "postmortem/dwarf": ["postmortem/model", "postmortem/elf"],
-    "postmortem/unwind": ["postmortem/model", "postmortem/elf"],
+    "postmortem/unwind": ["postmortem/model", "postmortem/elf", "postmortem/crash"],
     "postmortem/crash": ["postmortem/model"],
     "v8": ["postmortem/model"],
     "python/cpython": ["postmortem/model"],

@@ -86,6 +86,7 @@ std::optional<Step> Guesser::step(const Frame& frame) {
   Code style = code_style(frame);
   if (by_pointer && style == Code::kWithFramePointer) return by_pointer;
   // rbp may be the frame pointer of a caller further up: a convincing return address below it comes first.
+  if (auto step = by_code(frame)) return step;
   uint64_t limit = by_pointer ? by_pointer->cfa - sp - 8 : kScanBytes;
   if (auto step = by_scan(frame, Trust::kConvincing, limit)) return step;
   if (by_pointer) return by_pointer;
@@ -188,6 +189,35 @@ Guesser::Trust Guesser::trust(const Frame& caller, Address callee) const {
     frame = caller_frame(*outcome.step);
   }
   return Trust::kConvincing;
+}
+
+std::optional<Step> Guesser::by_code(const Frame& frame) {
+  Address sp = frame.registers.values.sp();
+  for (const WayOut& way : ways_out_.of(frame.pc, code_.memory())) {
+    Address at = sp + static_cast<uint64_t>(way.return_address);
+    auto address = code_.memory().read_pointer(at);
+    if (!address || !code_.is_code(*address) || code_.behind_call(*address) != Evidence::kYes) continue;
+    if (auto target = code_.call_target(*address); target && !may_lead_to(*target, frame.pc)) continue;
+    Step step;
+    for (uint8_t i = 0; i < way.restored.size(); ++i) {
+      auto index = static_cast<Registers::Index>(i);
+      auto saved =
+          way.restored[i] ? code_.memory().read_u64(sp + static_cast<uint64_t>(*way.restored[i])) : std::nullopt;
+      if (saved) step.caller.set(index, *saved);
+    }
+    FrameRegisters kept = preserved(frame.registers);
+    for (uint8_t i = 0; i < way.restored.size(); ++i) {
+      auto index = static_cast<Registers::Index>(i);
+      if (!way.restored[i] && (way.changed >> i & 1U) == 0 && kept.knows(index))
+        step.caller.set(index, kept.values.gpr[i]);
+    }
+    step.caller.set(Registers::kRip, address->value());
+    step.caller.set(Registers::kRsp, at.value() + 8);
+    step.cfa = at + 8;
+    step.found_by = FoundBy::kScan;
+    return step;
+  }
+  return std::nullopt;
 }
 
 std::optional<Step> Guesser::by_scan(const Frame& frame, Trust wanted, uint64_t limit) {

@@ -1,12 +1,14 @@
 // Steps up the stack where no call frame information helps: code made at run time, assembly without .cfi directives,
 // libraries that are not at hand.
 //
-// Four ways, from sure to doubtful:
+// Five ways, from sure to doubtful:
 //   - A signal trampoline is known by what the kernel put on the stack (arch/x86/include/asm/sigframe.h, rt_sigframe):
 //     a ucontext with the selectors of user mode, and an rip that is code. musl's has no CFI.
 //   - A call to nowhere (null, garbage, data): the call pushed the return address, it is the word at rsp.
 //   - A frame pointer: rbp points to the caller's rbp, the return address above it. At the entry and at the end of such
 //     a function rbp is still (already) the caller's.
+//   - The function's own code, followed to its end (way_out). What stands there must be a return address behind a call
+//     that can have led here. Marked as a guess too: behind a call that never returns is other code.
 //   - A scan: the nearest word of the stack that is a return address, from which call frame information leads on. What
 //     stands on the stack may be left over from calls that have returned long ago, so this is a guess and marked so.
 // A word is taken for a return address only when it points behind a call instruction.
@@ -17,6 +19,7 @@
 #include "postmortem/model/frame.h"
 #include "postmortem/unwind/cfi_step.h"
 #include "postmortem/unwind/module_code.h"
+#include "postmortem/unwind/way_out.h"
 
 namespace inquest::unwind {
 
@@ -36,6 +39,7 @@ class Guesser {
   std::optional<Step> by_pushed_address(const Frame& frame, Address at) const;
   std::optional<Step> at_function_edge(const Frame& frame) const;
   std::optional<Step> by_frame_pointer(const Frame& frame) const;
+  std::optional<Step> by_code(const Frame& frame);
   std::optional<Step> by_scan(const Frame& frame, Trust wanted, uint64_t limit);
   Code code_style(const Frame& frame) const;
   /// Whether a direct call to `target` can have led to the code at `callee` (or to code that jumped there).
@@ -43,6 +47,7 @@ class Guesser {
   Trust trust(const Frame& caller, Address callee) const;
 
   const CodeMap& code_;
+  WaysOut ways_out_;
   uint64_t scanned_ = 0;  ///< words looked at, of all threads
 };
 

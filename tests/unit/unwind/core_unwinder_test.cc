@@ -114,6 +114,45 @@ TEST_F(CoreUnwinderTest, AtTheEntryAndTheReturnTheCallerIsAtTheStackPointer) {
 }
 
 /// What the kernel writes for a handler (rt_sigframe behind the return address), and a trampoline without description.
+/// Code without frame pointers that nothing describes: what it pops until its end tells where the return address is.
+TEST_F(CoreUnwinderTest, FollowsTheCodeToItsEnd) {
+  uint64_t caller = function_with_frame_pointer(0x2000);
+  // behind a call: test %eax,%eax; jns 1f; nop; 1: pop %rbx; mov %r12,%rdi; pop %rbp; add $16,%rsp; pop %r12; ret
+  static constexpr uint8_t kBytes[] = {0xff, 0xd0, 0x85, 0xc0, 0x79, 0x01, 0x90, 0x5b, 0x4c, 0x89,
+                                       0xe7, 0x5d, 0x48, 0x83, 0xc4, 0x10, 0x41, 0x5c, 0xc3};
+  process_.memory_.put_bytes(kCode, kBytes, sizeof kBytes);
+  at(kCode + 2, kStack + 0x100, 0x1234);
+  uint64_t words[] = {0xb, kStack + 0x300, 1, caller, 0x12, caller};  // the first one is left over
+  for (size_t i = 0; i < std::size(words); ++i) process_.memory_.put(kStack + 0x100 + 8 * i, words[i]);
+  put_frame(kStack + 0x300, 0, caller);
+  Stack stack = unwind();
+  ASSERT_THAT(pcs(stack), ElementsAre(kCode + 2, caller, caller));
+  const FrameRegisters& registers = stack.frames[1].registers;
+  EXPECT_EQ(stack.frames[0].cfa, Address(kStack + 0x130));
+  EXPECT_EQ(registers.values.gpr[Registers::kRbx], 0xbu);
+  EXPECT_EQ(registers.values.gpr[Registers::kR12], 0x12u);
+  EXPECT_EQ(stack.frames[1].found_by, FoundBy::kScan);
+  EXPECT_EQ(stack.frames[2].found_by, FoundBy::kFramePointer);
+}
+
+TEST_F(CoreUnwinderTest, TheEndMayBeAnotherFunctionAndNotBehindWhatNeverReturns) {
+  uint64_t caller = function_with_frame_pointer(0x2000);
+  // behind a call: je 1f; call abort; (the next function:) push %rbx; pop %rbx; ret; 1: pop %rbx; jmp 0x100
+  static constexpr uint8_t kBytes[] = {0xff, 0xd0, 0x74, 0x08, 0xe8, 0xf6, 0x00, 0x00, 0x00,
+                                       0x53, 0x5b, 0xc3, 0x5b, 0xe9, 0xee, 0x00, 0x00, 0x00};
+  static constexpr uint8_t kOther[] = {0x55, 0x53, 0x5b, 0x5d, 0xc3};  // push %rbp; push %rbx; pop %rbx; pop %rbp; ret
+  process_.memory_.put_bytes(kCode, kBytes, sizeof kBytes);
+  process_.memory_.put_bytes(kCode + 0x100, kOther, sizeof kOther);
+  at(kCode + 2, kStack + 0x100, 0x1234);
+  process_.memory_.put(kStack + 0x100, kStack);
+  process_.memory_.put(kStack + 0x108, caller);
+  Stack stack = unwind();
+  EXPECT_THAT(pcs(stack), ElementsAre(kCode + 2, caller));
+  EXPECT_EQ(stack.frames[0].cfa, Address(kStack + 0x110));
+  process_.memory_.put(kStack + 0x108, kStack);
+  EXPECT_THAT(unwind().frames, SizeIs(1));
+}
+
 TEST_F(CoreUnwinderTest, LeavesASignalHandlerForTheInterruptedStack) {
   uint64_t handler = function_with_frame_pointer(0), interrupted = function_with_frame_pointer(0x100);
   uint64_t trampoline = kCode + 0x200;

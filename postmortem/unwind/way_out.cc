@@ -1,0 +1,116 @@
+#include "postmortem/unwind/way_out.h"
+
+#include <utility>
+
+namespace inquest::unwind {
+namespace {
+
+using crash::Flow;
+using crash::Instruction;
+using Kind = crash::Instruction::Kind;
+
+constexpr size_t kMaxInstructions = 1500;    // of one search: most functions are shorter
+constexpr uint64_t kMaxDecoded = 4'000'000;  // of all searches: some seconds
+constexpr size_t kMaxWays = 8;
+constexpr uint64_t kLongestInstruction = 15;  // Intel SDM volume 2, 2.3.11
+constexpr int64_t kMaxFrameBytes = 1 << 20;
+
+bool is_rsp(const crash::Operand& operand) { return operand.is_register() && operand.reg == Registers::kRsp; }
+
+bool is_preserved(Registers::Index index) {
+  switch (index) {
+    case Registers::kRbx:
+    case Registers::kRbp:
+    case Registers::kR12:
+    case Registers::kR13:
+    case Registers::kR14:
+    case Registers::kR15: return true;
+    default: return false;
+  }
+}
+
+/// Of "mov 16(%rsp),%rbx": where from, as a distance from rsp.
+std::optional<int64_t> loaded_from(const Instruction& instruction) {
+  if (instruction.kind != Kind::kMove || instruction.operands.size() != 2) return std::nullopt;
+  const crash::Operand& from = instruction.operands[1];
+  if (!from.is_memory() || from.base != Registers::kRsp || from.index || from.size != 8) return std::nullopt;
+  return from.displacement;
+}
+
+}  // namespace
+
+bool WaysOut::apply(const Instruction& instruction, Path& path) {
+  const auto& operands = instruction.operands;
+  if (instruction.kind == Kind::kPush) {
+    path.rsp -= 8;
+    return operands.empty() || operands[0].size == 8 || operands[0].kind == crash::Operand::Kind::kImmediate;
+  }
+  std::optional<int64_t> source = loaded_from(instruction);
+  if (source) *source += path.rsp;
+  bool pops = instruction.kind == Kind::kPop;
+  if (pops) {
+    if (operands.size() != 1 || !operands[0].is_register() || operands[0].size != 8 || is_rsp(operands[0]))
+      return false;
+    source = path.rsp;
+    path.rsp += 8;
+  } else if (instruction.writes(Registers::kRsp) && instruction.flow != Flow::kCall) {
+    bool adds = instruction.kind == Kind::kAdd, subtracts = instruction.kind == Kind::kSub;
+    if ((!adds && !subtracts) || operands.size() != 2 || !is_rsp(operands[0]) ||
+        operands[1].kind != crash::Operand::Kind::kImmediate) {
+      return false;
+    }
+    path.rsp += adds ? operands[1].displacement : -operands[1].displacement;
+  }
+  if (instruction.flow == Flow::kCall) return true;
+  for (uint8_t i = 0; i < path.way.restored.size(); ++i) {
+    auto index = static_cast<Registers::Index>(i);
+    if (!is_preserved(index) || !instruction.writes(index)) continue;
+    // What was pushed on the way itself, or lies in the caller's frame, is no saved register.
+    bool restores = source && *source >= 0 && !operands.empty() && operands[0].reg == index;
+    path.way.restored[i] = restores ? source : std::nullopt;
+    path.way.changed = restores ? path.way.changed & ~(1U << i) : path.way.changed | 1U << i;
+  }
+  return path.rsp > -kMaxFrameBytes && path.rsp < kMaxFrameBytes;
+}
+
+void WaysOut::follow(Path path, const MemoryReader& memory, std::vector<Path>& open, std::vector<WayOut>& found) {
+  while (seen_.size() < kMaxInstructions && ++decoded_ < kMaxDecoded) {
+    if (!seen_.try_emplace(path.at.value(), true).second) return;
+    std::span<const std::byte> bytes = memory.view(path.at, kLongestInstruction);
+    auto instruction = disassembler_.decode(bytes, path.at);
+    if (!instruction) return;
+    if (instruction->kind == Kind::kReturn) {
+      if (path.rsp < 0) return;
+      path.way.return_address = path.rsp;
+      found.push_back(path.way);
+      return;
+    }
+    if (instruction->flow == Flow::kEnd || !apply(*instruction, path)) return;
+    if (instruction->flow == Flow::kJump) {
+      if (!instruction->target) return;
+      path.at = *instruction->target;
+      continue;
+    }
+    if (instruction->flow == Flow::kBranch && instruction->target) {
+      Path branch = path;
+      branch.at = *instruction->target;
+      open.push_back(std::move(branch));
+    }
+    path.at = instruction->end();
+  }
+}
+
+const std::vector<WayOut>& WaysOut::of(Address pc, const MemoryReader& memory) {
+  auto [place, fresh] = known_.try_emplace(pc.value());
+  if (!fresh) return place->second;
+  std::vector<WayOut> found;
+  std::vector<Path> open{{.at = pc, .way = {}}};
+  seen_.clear();
+  for (size_t next = 0; next < open.size() && found.size() < kMaxWays; ++next) {
+    Path path = open[next];
+    follow(std::move(path), memory, open, found);
+  }
+  return place->second = std::move(found);
+}
+
+}  // namespace inquest::unwind
