@@ -1,6 +1,7 @@
 #include "postmortem/unwind/guess.h"
 
 #include <array>
+#include <cstring>
 #include <string_view>
 
 namespace inquest::unwind {
@@ -87,6 +88,7 @@ std::optional<Step> Guesser::step(const Frame& frame) {
   if (by_pointer && style == Code::kWithFramePointer) return by_pointer;
   // rbp may be the frame pointer of a caller further up: a convincing return address below it comes first.
   if (auto step = by_code(frame)) return step;
+  if (auto step = by_way_in(frame)) return step;
   uint64_t limit = by_pointer ? by_pointer->cfa - sp - 8 : kScanBytes;
   if (auto step = by_scan(frame, Trust::kConvincing, limit)) return step;
   if (by_pointer) return by_pointer;
@@ -191,31 +193,68 @@ Guesser::Trust Guesser::trust(const Frame& caller, Address callee) const {
   return Trust::kConvincing;
 }
 
-std::optional<Step> Guesser::by_code(const Frame& frame) {
+Step Guesser::to_caller(const Frame& frame, Address slot, Address return_address, const SavedRegisters& saved,
+                        uint32_t changed) const {
   Address sp = frame.registers.values.sp();
+  Step step;
+  FrameRegisters kept = preserved(frame.registers);
+  for (uint8_t i = 0; i < saved.size(); ++i) {
+    auto index = static_cast<Registers::Index>(i);
+    if (saved[i]) {
+      if (auto value = code_.memory().read_u64(sp + static_cast<uint64_t>(*saved[i]))) step.caller.set(index, *value);
+    } else if ((changed >> i & 1U) == 0 && kept.knows(index)) {
+      step.caller.set(index, kept.values.gpr[i]);
+    }
+  }
+  step.caller.set(Registers::kRip, return_address.value());
+  step.caller.set(Registers::kRsp, slot.value() + 8);
+  step.cfa = slot + 8;
+  step.found_by = FoundBy::kScan;
+  return step;
+}
+
+std::optional<Step> Guesser::by_code(const Frame& frame) {
   for (const WayOut& way : ways_out_.of(frame.pc, code_.memory())) {
-    Address at = sp + static_cast<uint64_t>(way.return_address);
-    auto address = code_.memory().read_pointer(at);
+    Address slot = frame.registers.values.sp() + static_cast<uint64_t>(way.return_address);
+    auto address = code_.memory().read_pointer(slot);
     if (!address || !code_.is_code(*address) || code_.behind_call(*address) != Evidence::kYes) continue;
     if (auto target = code_.call_target(*address); target && !may_lead_to(*target, frame.pc)) continue;
-    Step step;
-    for (uint8_t i = 0; i < way.restored.size(); ++i) {
-      auto index = static_cast<Registers::Index>(i);
-      auto saved =
-          way.restored[i] ? code_.memory().read_u64(sp + static_cast<uint64_t>(*way.restored[i])) : std::nullopt;
-      if (saved) step.caller.set(index, *saved);
+    return to_caller(frame, slot, *address, way.restored, way.changed);
+  }
+  return std::nullopt;
+}
+
+/// Where the call that ends at `address` went: directly, through a stub, or by "call *disp(%rip)" (-fno-plt).
+std::optional<Address> Guesser::called_from(Address address) const {
+  if (auto target = code_.call_target(address)) {
+    const ModuleCode* called = code_.module_at(*target);
+    bool stub = called != nullptr && called->is_stub(called->module().link_time(*target));
+    return stub ? code_.stub_target(*target) : target;
+  }
+  constexpr std::string_view kCallThroughSlot = "\xff\x15";
+  std::string_view bytes = text_of(code_.memory().view(address - 6, 6));
+  int32_t displacement = 0;
+  if (bytes.size() != 6 || !bytes.starts_with(kCallThroughSlot)) return std::nullopt;
+  std::memcpy(&displacement, bytes.data() + 2, sizeof displacement);
+  auto target = code_.memory().read_pointer(address + static_cast<uint64_t>(int64_t{displacement}));
+  return target ? std::optional<Address>(*target) : std::nullopt;
+}
+
+std::optional<Step> Guesser::by_way_in(const Frame& frame) {
+  Address sp = frame.registers.values.sp();
+  const ModuleCode* module = code_.module_at(frame.pc);
+  if (module == nullptr || sp.value() % 8 != 0) return std::nullopt;
+  for (uint64_t offset = 0; offset < kScanBytes && scanned_ < kMaxScannedWords; offset += 8) {
+    ++scanned_;
+    auto word = code_.memory().read_pointer(sp + offset);
+    if (!word) break;
+    if (!code_.is_code(*word)) continue;
+    auto target = called_from(*word);
+    if (!target || code_.module_at(*target) != module) continue;
+    const auto& way = ways_out_.from(*target, frame.pc, code_.memory());
+    if (way && way->return_address == static_cast<int64_t>(offset)) {
+      return to_caller(frame, sp + offset, *word, way->pushed, way->changed);
     }
-    FrameRegisters kept = preserved(frame.registers);
-    for (uint8_t i = 0; i < way.restored.size(); ++i) {
-      auto index = static_cast<Registers::Index>(i);
-      if (!way.restored[i] && (way.changed >> i & 1U) == 0 && kept.knows(index))
-        step.caller.set(index, kept.values.gpr[i]);
-    }
-    step.caller.set(Registers::kRip, address->value());
-    step.caller.set(Registers::kRsp, at.value() + 8);
-    step.cfa = at + 8;
-    step.found_by = FoundBy::kScan;
-    return step;
   }
   return std::nullopt;
 }

@@ -43,6 +43,11 @@ bool WaysOut::apply(const Instruction& instruction, Path& path) {
   const auto& operands = instruction.operands;
   if (instruction.kind == Kind::kPush) {
     path.rsp -= 8;
+    if (operands.size() == 1 && operands[0].is_register()) {
+      auto index = *operands[0].reg;
+      bool untouched = is_preserved(index) && !path.pushed[index] && (path.way.changed >> index & 1U) == 0;
+      if (untouched) path.pushed[index] = path.rsp;
+    }
     return operands.empty() || operands[0].size == 8 || operands[0].kind == crash::Operand::Kind::kImmediate;
   }
   std::optional<int64_t> source = loaded_from(instruction);
@@ -73,16 +78,15 @@ bool WaysOut::apply(const Instruction& instruction, Path& path) {
   return path.rsp > -kMaxFrameBytes && path.rsp < kMaxFrameBytes;
 }
 
-void WaysOut::follow(Path path, const MemoryReader& memory, std::vector<Path>& open, std::vector<WayOut>& found) {
+void WaysOut::follow(Path path, const MemoryReader& memory, Search& search) {
   while (seen_.size() < kMaxInstructions && ++decoded_ < kMaxDecoded) {
-    if (!seen_.try_emplace(path.at.value(), true).second) return;
+    if (path.at == search.wanted) return search.found.push_back(std::move(path));
+    if (!seen_.insert(path.at.value()).second) return;
     std::span<const std::byte> bytes = memory.view(path.at, kLongestInstruction);
     auto instruction = disassembler_.decode(bytes, path.at);
     if (!instruction) return;
     if (instruction->kind == Kind::kReturn) {
-      if (path.rsp < 0) return;
-      path.way.return_address = path.rsp;
-      found.push_back(path.way);
+      if (!search.wanted && path.rsp >= 0) search.found.push_back(std::move(path));
       return;
     }
     if (instruction->flow == Flow::kEnd || !apply(*instruction, path)) return;
@@ -92,25 +96,47 @@ void WaysOut::follow(Path path, const MemoryReader& memory, std::vector<Path>& o
       continue;
     }
     if (instruction->flow == Flow::kBranch && instruction->target) {
-      Path branch = path;
-      branch.at = *instruction->target;
-      open.push_back(std::move(branch));
+      search.open.push_back(path);
+      search.open.back().at = *instruction->target;
     }
     path.at = instruction->end();
+  }
+}
+
+void WaysOut::run(Search& search, size_t limit, const MemoryReader& memory) {
+  seen_.clear();
+  for (size_t next = 0; next < search.open.size() && search.found.size() < limit; ++next) {
+    Path path = search.open[next];
+    follow(std::move(path), memory, search);
   }
 }
 
 const std::vector<WayOut>& WaysOut::of(Address pc, const MemoryReader& memory) {
   auto [place, fresh] = known_.try_emplace(pc.value());
   if (!fresh) return place->second;
-  std::vector<WayOut> found;
-  std::vector<Path> open{{.at = pc, .way = {}}};
-  seen_.clear();
-  for (size_t next = 0; next < open.size() && found.size() < kMaxWays; ++next) {
-    Path path = open[next];
-    follow(std::move(path), memory, open, found);
+  Search search;
+  search.open.push_back({.at = pc, .way = {}, .pushed = {}});
+  run(search, kMaxWays, memory);
+  for (Path& path : search.found) {
+    path.way.return_address = path.rsp;
+    place->second.push_back(path.way);
   }
-  return place->second = std::move(found);
+  return place->second;
+}
+
+const std::optional<WayIn>& WaysOut::from(Address entry, Address pc, const MemoryReader& memory) {
+  auto [place, fresh] = ways_in_.try_emplace({entry, pc});
+  if (!fresh) return place->second;
+  Search search{.wanted = pc, .open = {}, .found = {}};
+  search.open.push_back({.at = entry, .way = {}, .pushed = {}});
+  run(search, 1, memory);
+  if (search.found.empty() || search.found[0].rsp > 0) return place->second;
+  const Path& path = search.found[0];
+  WayIn way{.return_address = -path.rsp, .pushed = path.pushed, .changed = path.way.changed};
+  for (auto& pushed : way.pushed) {
+    if (pushed) *pushed -= path.rsp;
+  }
+  return place->second = way;
 }
 
 }  // namespace inquest::unwind

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "postmortem/unwind/way_out.h"
 #include "tests/support/fake_process.h"
 
 namespace inquest {
@@ -197,6 +198,31 @@ TEST_F(CoreUnwinderTest, SaysWhenTheStackIsDamagedOrGone) {
 }
 
 /// Steps from each frame in its code to one word further up.
+/// Code of a module, in which the target of a call that never returns is looked for from the function's entry.
+class WayInTest : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kText = 0x7f1000000000;
+};
+
+TEST_F(WayInTest, TheEntryLeadsToTheCallThatNeverReturns) {
+  testing::FakeMemory memory;
+  memory.map(kText, 0x1000).executable = true;
+  // push %rbx; push %r12; sub $0x20,%rsp; test %eax,%eax; je 1f; ret; 1: xor %ebx,%ebx; call abort
+  static constexpr uint8_t kBytes[] = {0x53, 0x41, 0x54, 0x48, 0x83, 0xec, 0x20, 0x85, 0xc0, 0x74,
+                                       0x01, 0xc3, 0x31, 0xdb, 0xe8, 0x00, 0x01, 0x00, 0x00};
+  memory.put_bytes(kText, kBytes, sizeof kBytes);
+  unwind::WaysOut ways;
+  Address pc(kText + sizeof kBytes);
+  auto way = ways.from(Address(kText), pc, memory);
+  ASSERT_TRUE(way);
+  EXPECT_EQ(way->return_address, 0x30);
+  EXPECT_EQ(way->pushed[Registers::kRbx], 0x28);
+  EXPECT_EQ(way->pushed[Registers::kR12], 0x20);
+  EXPECT_EQ(way->changed, 1U << Registers::kRbx);
+  EXPECT_FALSE(ways.from(Address(kText + 12), Address(kText + 3), memory));
+  EXPECT_TRUE(ways.of(pc, memory).empty());
+}
+
 class OneWordStepper : public FrameStepper {
  public:
   bool owns(const Frame& frame) const override { return frame.pc - Address(kCode) < 0x4000; }
