@@ -84,7 +84,7 @@ class ProfileBody : public SamplingBody {
       report.warn(fmt::format("{} samples have further stacks than can be kept, and are left out", profile_.beyond()));
       report.incomplete = true;
     }
-    if (wanted_.limit != 0 && profile_.stacks() > wanted_.limit)
+    if (wanted_.form != Form::kNothing && wanted_.limit != 0 && profile_.stacks() > wanted_.limit)
       report.note(fmt::format("{} of {} stacks are shown: see --limit", wanted_.limit, profile_.stacks()));
     if (!wanted_.svg.empty()) write_graph(profile_.graph(), wanted_.svg, labels(), report);
   }

@@ -126,9 +126,11 @@ static __always_inline __u64 stack_top(struct task_struct* task, __u64 sp) {
   __u64 main_stack = task->mm->start_stack;
   if (sp < main_stack && main_stack - sp < MAX_MAIN_STACK) return main_stack;
   struct top top = {0};
-  bpf_find_vma(task, sp, take_vma_end, &top, 0);
+  /* Not found while another thread changes what is mapped: then the control block is the better guess than nothing. */
+  long failure = bpf_find_vma(task, sp, take_vma_end, &top, 0);
   __u64 control_block = task->thread.fsbase;
-  if (sp < control_block && control_block - sp < MAX_THREAD_STACK && control_block < top.value) return control_block;
+  bool is_near = sp < control_block && control_block - sp < MAX_THREAD_STACK;
+  if (is_near && (failure || control_block < top.value)) return control_block;
   return top.value;
 }
 

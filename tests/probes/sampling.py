@@ -61,7 +61,7 @@ def begins_at_start(answer: dict) -> None:
     """Every stack goes back to where its thread began."""
     for row in answer["rows"]:
         names = functions(row)
-        expect(names[-1] in ("_start", "__clone3", "clone3", "__clone"), f"a stack ends early: {names}")
+        expect(names[-1] in ("_start", "_dl_start_user", "__clone3", "clone3", "__clone", "__GI___clone3"), f"a stack ends early: {names}")
 
 
 def cpu(inquest: pathlib.Path, work: pathlib.Path) -> None:
@@ -127,7 +127,7 @@ def against_perf(inquest: pathlib.Path, work: pathlib.Path, program: pathlib.Pat
     data = work / "perf.data"
     done = run(["perf", "record", "-q", "-e", "cpu-clock:u", "-F", "997", "-o", data, "--", program, 40])
     expect(done.returncode == 0, f"perf: {done.stderr}")
-    lines = run(["perf", "script", "-i", data, "-F", "sym"]).stdout.split()
+    lines = run(["perf", "script", "-i", data, "-F", "ip,sym"]).stdout.split()
     perf = {name: sum(name in line for line in lines) for name in ("heavy", "light")}
     answer, _, _ = sampled(inquest, "sample-bt", "-u", "-F", "997", "--", program, 40)
     # perf has no stacks here: where the clock of the kernel is read is not in its numbers.
@@ -153,9 +153,12 @@ def waits(inquest: pathlib.Path, work: pathlib.Path) -> None:
     expect(kernel and not any(name.startswith(("bpf_", "__bpf_", "__traceiter")) for name in kernel) and any("nanosleep" in name for name in kernel),
            f"the kernel's stack: {kernel}")
     distribution, own, _ = sampled(inquest, "sample-bt-off-cpu", "--distr", "--min=4000", "--", program, 40)
-    buckets = {bucket["low"]: bucket["count"] for bucket in distribution["distribution"]["histogram"]}
-    # 40 waits of 5 ms and 40 of 10 ms, on a busy machine some of them longer, and one of a thread for all that time.
-    expect(sum(buckets.values()) >= 80 and buckets.get(4096, 0) >= 20 and buckets.get(8192, 0) >= 20, f"--distr: {buckets}")
+    times = distribution["distribution"]
+    buckets = {bucket["low"]: bucket["count"] for bucket in times["histogram"]}
+    # 40 waits of 5 ms, 40 of 10 ms and one of a thread for all that time; on a busy machine they are longer, never shorter.
+    longer = sum(count for low, count in buckets.items() if low >= 8192)
+    expect(sum(buckets.values()) == times["count"] >= 81 and longer >= 41 and times["min"] >= 4000, f"--distr: {times}")
+    near("sum of --distr", times["average"] * times["count"] * 1e-6, sum(own.values()), 0.05)
     sleeper = subprocess.Popen(["sleep", "30"], env=ENVIRONMENT)
     try:
         text = run([inquest, "sample-bt-off-cpu", "--distr", "-p", sleeper.pid, "-t", 1])
@@ -172,7 +175,8 @@ def waits(inquest: pathlib.Path, work: pathlib.Path) -> None:
         target.kill()
         target.wait()
     text = run([inquest, "sample-bt-off-cpu", "--distr", "--min=4000", "--", program, 10]).stdout
-    expect(re.search(r"^=== Off-CPU time distribution \(in us\) ===\nmin/avg/max: \d+/\d+/\d+\nvalue \|-{50} count\n( {1,5}\d+ \|@* +\d+\n| {6}~\n)+\n$", text, re.M),
+    expect(re.search(r"^=== Off-CPU time distribution \(in us\) ===\nmin/avg/max: \d+/\d+/\d+\n *value \|-{50} count\n"
+                     r"( *\d+ \|@* +\d+\n| +~\n)+\n$", text, re.M),
            f"--distr: {text}")
 
 
@@ -212,7 +216,7 @@ def formats(inquest: pathlib.Path, work: pathlib.Path) -> None:
     done = run([inquest, "sample-bt", "-u", "--", program, 10])
     expect(done.returncode == 0, f"status {done.returncode}: {done.stderr}")
     text = done.stdout.partition("}\n")[2]
-    strange = [line for line in text.splitlines() 
+    strange = [line for line in text.splitlines()
                if not re.fullmatch(r" (0x[0-9a-f]+) : (\S+\+0x[0-9a-f]+/0x[0-9a-f]+|\1) \[\S+\]|\t\d+", line)]
     expect(text.startswith(" 0x") and not strange, f"lines: {strange[:3]} of {text[:300]}")
     weights = [int(line) for line in text.splitlines() if line.startswith("\t")]

@@ -99,7 +99,7 @@ TEST(FlameGraph, KindsAreApart) {
   graph.begin_stack(1);
   graph.push({.name = "f", .kind = Kind::kKernel});
   std::string text = draw(graph).text;
-  EXPECT_EQ(text.find("<title>f (1 samples, 50.00%)"), text.rfind("<title>f (1 samples, 50.00%)", text.size() / 2));
+  EXPECT_NE(text.find("<title>f (1 samples, 50.00%)"), text.rfind("<title>f (1 samples, 50.00%)"));
   EXPECT_THAT(text, Not(HasSubstr("<title>f (2 samples")));
 }
 
