@@ -145,7 +145,7 @@ class Proposer {
 
   std::optional<Error> add_writers(const Thread& thread, const crash::Explanation& why) {
     if (!why.global) {
-      out_.notes.push_back("The bad value was loaded from no global variable, so there are no writers to be traced.");
+      out_.remarks.push_back("No bad value was loaded from a global variable, so there are no writers to be traced.");
       return std::nullopt;
     }
     const crash::GlobalVariable& variable = *why.global;

@@ -25,6 +25,7 @@ struct CrashProbes {
   std::string detail;
   std::vector<ProposedProbe> probes;    ///< each can be set
   std::vector<ProposedProbe> left_out;  ///< `reason` says why
+  std::vector<std::string> remarks;     ///< what is worth knowing though nothing is missing for it
   std::vector<std::string> notes;       ///< what could not be found out: whole sentences
 };
 

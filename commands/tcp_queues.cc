@@ -251,7 +251,9 @@ std::unique_ptr<const Command> make_tcp_accept_queue() {
           "many connections waited to be accepted (ACK backlog), or for the end of their handshake (SYN). The sockets "
           "are read a hundred times a second, so what is dropped in a hundredth of a second is one overflow.\n\n"
           "--distr shows how long both queues are when a connection is ready to be accepted, itself counted; "
-          "--latency how long connections wait for accept(2), in microseconds. What io_uring accepts is not seen.\n\n"
+          "--latency how long connections wait for accept(2), in microseconds. What io_uring accepts is not seen. "
+          "Overflows "
+          "are those of this network namespace; lengths and times those of all namespaces with that port.\n\n"
           "JSON: rows [{time, queue, length, limit, dropped}]; with --distr and --latency: port, sockets, dropped, "
           "syn_limit, accept_limit, syn_queue, accept_queue, accept_latency_us, each with distribution {count, min, "
           "average, max, histogram [{low, high, count}]}.",

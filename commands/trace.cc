@@ -170,6 +170,7 @@ class Trace : public Command {
     if (auto core = args.value("from-core")) {
       auto proposals = propose_probes(session, *core, request);
       if (!proposals) return std::move(proposals).error();
+      for (const std::string& remark : proposals->remarks) report.note(remark);
       for (const std::string& note : proposals->notes) report.warn(note);
       report.incomplete = !proposals->notes.empty();
       if (args.has("list")) {
@@ -253,7 +254,9 @@ std::string description() {
          "With --json each event is one line: time, boot_ns, probe, kind (call, return, signal), function, pid, tid, "
          "comm, "
          "args [{name, value, type}], returned, signal, signal_code, fatal, fault_address, at_random, frames [] as in "
-         "`bt`, complete.";
+         "`bt`, complete. With --from-core and --list: core, cause, detail, rows [{probe, kind (writer, stack, "
+         "signal), "
+         "reason}], left_out [...].";
 }
 
 }  // namespace

@@ -331,6 +331,10 @@ class Parser {
     std::string_view left = trim(std::exchange(rest_, rest));
     if (!understood) return false;
     if (!left.empty()) return fail(fmt::format("'{}' is not understood", left), "for example s->peer.name");
+    // An argument of which nothing is known here is a slip; `args` has those that debug information tells.
+    bool is_whole = capture.place.fields.empty() && capture.place.offsets.empty();
+    if (is_whole && capture.place.argument == ProbeSpec::kByName)
+      return fail(fmt::format("'{}' cannot be recorded", text), "{ args, stack } or members, as in { args, s->name }");
     spec_.captures.push_back(std::move(capture));
     return true;
   }

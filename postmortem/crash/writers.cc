@@ -25,9 +25,9 @@ constexpr std::array kArgumentRegisters = {Registers::kRdi, Registers::kRsi, Reg
 constexpr size_t kMaxFunctions = 2000;      // decoded for one variable; more share it only by a wrong guess
 constexpr size_t kMaxInstructions = 20000;  // of one function: the walk back takes time square to it
 constexpr size_t kMaxSlots = 4096;          // words that hold the variable's address
-constexpr size_t kMaxWriters = 64;
-constexpr int kMaxHops = 3;            // functions that only pass an argument on
-constexpr uint64_t kMaxImmediate = 4;  // bytes of an instruction behind its displacement
+constexpr size_t kMaxWriters = 40;          // a tracer takes 64 probes
+constexpr int kMaxHops = 3;                 // functions that only pass an argument on
+constexpr uint64_t kMaxImmediate = 4;       // bytes of an instruction behind its displacement
 constexpr uint64_t kMaxVariable = 1 << 20;
 constexpr uint64_t kChunk = 64 << 20;  // of a module's memory looked at in one piece
 
@@ -75,6 +75,8 @@ class WriterFinder {
     }
     if (decoded_ >= kMaxFunctions)
       result_.notes.push_back(fmt::format("Only {} functions that may write it were looked at.", kMaxFunctions));
+    if (result_.writers.size() >= kMaxWriters)
+      result_.notes.push_back(fmt::format("More than {} functions write it; the others are left out.", kMaxWriters));
     if (too_large_ > 0)
       result_.notes.push_back(fmt::format("{} functions are too large to be searched for writers.", too_large_));
     return std::move(result_);
