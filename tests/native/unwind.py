@@ -191,6 +191,33 @@ def check_odd(inquest: str, work: pathlib.Path) -> None:
                 expect(pcs(thread) == truth, f"{flavour} {case}: {hexadecimal(pcs(thread))} instead of {hexadecimal(truth)}")
             core.unlink()
     check_ends(inquest, work / "odd-gcc", work / "core")
+    check_bare(inquest, work)
+
+
+def check_bare(inquest: str, work: pathlib.Path) -> None:
+    """A library without call frame information and without frame pointers: all its functions, down to a call of abort."""
+    depth = 12
+    lines = ["#include <stdlib.h>", "#include <string.h>", "volatile int sink;"]
+    for i in reversed(range(depth)):
+        inner = "(abort(), 0L)" if i == depth - 1 else f"f{i + 1}(a + {i}, b ^ {i}, buffer)"
+        early = "if (a == -77) abort();" if i % 3 == 0 else "if (b == 99) return 5;"
+        lines.append(f"__attribute__((noinline)) long f{i}(long a, long b, char* p) {{ char buffer[{8 + 100 * (i % 5)}]; {early} "
+                     f"memset(buffer, (int)a, sizeof buffer); sink += buffer[b & 7]; long x = a * 3, y = b * 5, r = {inner}; "
+                     f"return r + x * y + (long)p + buffer[a & 7]; }}")
+    (work / "bare.c").write_text("\n".join(lines) + "\n")
+    (work / "calls_bare.c").write_text("long f0(long, long, char*); int main(int n, char** words) { return f0(n, 2, words[0]); }\n")
+    for level in ("-O1", "-O2", "-Os"):
+        bare = ["gcc", level, "-w", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fomit-frame-pointer", "-fPIC", "-shared",
+                "-fno-reorder-blocks-and-partition", work / "bare.c", "-o", work / "libbare.so"]
+        for command in (bare, ["gcc", work / "calls_bare.c", work / "libbare.so", "-o", work / "calls_bare"]):
+            done = run(command)
+            expect(done.returncode == 0, done.stderr)
+        native_core.make([work / "calls_bare"], work / "core")
+        thread = ours(inquest, work / "core", status=None)["threads"][0]
+        found = [name for name in names(thread) if re.fullmatch(r"f\d+|main", name)]
+        expect(found == [f"f{i}" for i in reversed(range(depth))] + ["main"], f"bare {level}: {names(thread)}")
+        expect(thread["complete"], f"bare {level}: ends early: {thread.get('stop_reason')}")
+        (work / "core").unlink()
 
 
 def check_ends(inquest: str, program: pathlib.Path, core: pathlib.Path) -> None:
