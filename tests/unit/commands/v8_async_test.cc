@@ -174,14 +174,15 @@ TEST_F(FunctionsTest, RowsAndFilter) {
 }
 
 TEST_F(FunctionsTest, SourceOfFileLineOrAddress) {
-  EXPECT_EQ(cores.run("v8 source list a.js:4").text, "a.js\n        3 function hot() {\n->      4 }\n");
+  EXPECT_EQ(cores.run("v8 source list a.js:4").text, "a.js\n       3 function hot() {\n       4 }\n");
   EXPECT_EQ(cores.heap().source_request.script, "a.js");
   EXPECT_EQ(cores.heap().source_request.line, 4u);
   cores.run("v8 source list -c 30 -l 2 0x4001");
   EXPECT_EQ(cores.heap().source_request.at, Address(0x4001));
   EXPECT_EQ(cores.heap().source_request.count, 30u);
   EXPECT_EQ(cores.heap().source_request.line, 2u);
-  EXPECT_EQ(cores.run("v8 source show").outcome.status, kExitUsage);
+  EXPECT_EQ(cores.run("jssource a.js:4").text, cores.run("v8 source list a.js:4").text);
+  EXPECT_EQ(cores.run("v8 source show hot").outcome.status, kExitUsage);
 }
 
 }  // namespace
