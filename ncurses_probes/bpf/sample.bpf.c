@@ -55,6 +55,7 @@ static __always_inline struct inquest_record *begin_sample(struct hit *hit, stru
   hit->sp = sp;
   hit->limit = stack_limit;
   if (stack_limit > 0) {
+    hit->sp = readable_from(sp); /* a stack that is just growing begins with pages that are not there yet */
     hit->top = stack_top(task, sp);
     find_other_stack(hit, task);
   }

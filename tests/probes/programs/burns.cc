@@ -1,10 +1,12 @@
-// Uses processor time in two functions, three parts to one, in turns, and prints how much each has used by its own clock.
-// `turns`: of 40 ms. With a word behind it, the thread gets a name that no file format likes, and the stack is deep.
-#include <ctime>
+// Uses processor time in two functions, three parts to one, in turns, and prints how much each has used by its own
+// clock. `turns`: of 40 ms. With a word behind it, the thread gets a name that no file format likes, and the stack is
+// deep.
+#include <sys/prctl.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <sys/prctl.h>
+#include <ctime>
 
 namespace load {
 

@@ -1,5 +1,5 @@
-// Waits in two functions of the first thread and in one of a second thread, and prints for how long each was away from its
-// CPU: the time on the wall without the thread's own processor time.
+// Waits in two functions of the first thread and in one of a second thread, and prints for how long each was away from
+// its CPU: the time on the wall without the thread's own processor time.
 #include <poll.h>
 
 #include <chrono>
@@ -66,5 +66,6 @@ int main(int argc, char** argv) {
   }
   load::changed.notify_one();
   other.join();
-  std::printf("{\"sleeping\": %.6f, \"polling\": %.6f, \"locking\": %.6f}\n", times.sleeping, times.polling, times.locking);
+  std::printf("{\"sleeping\": %.6f, \"polling\": %.6f, \"locking\": %.6f}\n", times.sleeping, times.polling,
+              times.locking);
 }
