@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kMaxProcesses = 64;  // whose files are kept open
 constexpr size_t kMaxNamed = 10'000;  // stacks of one process
+constexpr auto kBudgetPeriod = std::chrono::milliseconds(1000);
 
 /// Hands on to a source that others use too.
 class BorrowedDebugInfo : public DebugInfoSource {
@@ -82,7 +84,9 @@ std::string key_of(const Stack& stack) {
 }  // namespace
 
 EventStacks::EventStacks(const Session& session)
-    : hooks_(session.hooks()), debug_info_(std::make_shared<SharedDebugInfo>(hooks_.open_debug_info(nullptr))) {
+    : hooks_(session.hooks()),
+      debug_info_(std::make_shared<SharedDebugInfo>(hooks_.open_debug_info(nullptr))),
+      scripts_(hooks_) {
   hooks_.open_debug_info = [shared = debug_info_](const Target*) {
     return std::make_unique<BorrowedDebugInfo>(shared);
   };
@@ -111,10 +115,11 @@ EventStacks::Process* EventStacks::process_of(const ProbeEvent& event) {
   return processes_.front().get();
 }
 
-NativeStack EventStacks::named(Process& process, WithArguments arguments) {
+NativeStack EventStacks::named(Process& process, const ProbeEvent& event, WithArguments arguments) {
   Session& session = *process.session;
   const Thread& thread = session.target().threads()[0];
-  Stack stack = session.unwinder().unwind(thread, {});
+  unwound_ = scripts_.unwind(event, session.target(), session.unwinder());
+  Stack stack = std::move(unwound_.stack);
   std::string key = key_of(stack);
   auto known = process.named.find(key);
   // A function that jumped to the next one has registers that are worked out with its name.
@@ -132,6 +137,64 @@ NativeStack EventStacks::named(Process& process, WithArguments arguments) {
   return result;
 }
 
+/// Puts the functions of V8's frames in the place of what native code knows about them.
+void EventStacks::show_scripts(NativeStack& stack) const {
+  if (unwound_.frames.empty()) return;
+  std::vector<NativeFrame> merged;
+  size_t done = stack.stack.frames.size();  // the activation shown last
+  for (NativeFrame& frame : stack.frames) {
+    const Frame& physical = stack.physical(frame);
+    uint64_t fp = physical.registers.values.gpr[Registers::kRbp];
+    auto script = std::ranges::find_if(unwound_.frames, [&](const ScriptFrame& one) {
+      return one.pc == physical.pc && one.fp == fp && !one.functions.empty();
+    });
+    if (script == unwound_.frames.end() || physical.found_by == FoundBy::kTailCall) {
+      merged.push_back(std::move(frame));
+      continue;
+    }
+    if (std::exchange(done, frame.physical) == frame.physical) continue;
+    for (const ScriptFunction& function : script->functions) {
+      NativeFrame& shown = merged.emplace_back();
+      shown.physical = frame.physical;
+      shown.location.function = function.function;
+      shown.location.file = function.file;
+      shown.location.line = function.line;
+      shown.location.column = function.column;
+      shown.location.inlined = function.inlined;
+      shown.script = &function;
+    }
+  }
+  stack.frames = std::move(merged);
+}
+
+void EventStacks::count_scripts() {
+  ++script_states_[unwound_.state];
+  for (const ScriptFrame& frame : unwound_.frames)
+    for (const ScriptFunction& function : frame.functions) moved_ += function.remark.ends_with("moved");
+}
+
+void EventStacks::name_scripts(ProbeEvent& event) {
+  if (!event.wants_stack || !event.process || !event.process->may_run_scripts()) return;
+  Process* process = process_of(event);
+  if (process == nullptr) return;
+  process->target->show(event);
+  unwound_ = scripts_.unwind(event, process->session->target(), process->session->unwinder());
+  event.scripts = unwound_.state;
+  event.script_frames = std::move(unwound_.frames);
+}
+
+void EventStacks::name_some_scripts(ProbeEvent& event) {
+  using namespace std::chrono;
+  auto begin = steady_clock::now();
+  if (begin - budget_begin_ >= kBudgetPeriod) budget_begin_ = begin, budget_used_ = {};
+  if (budget_used_ >= kBudgetPeriod / 2 && event.process && event.process->may_run_scripts()) {
+    event.scripts = ScriptState::kSkipped;
+    return;
+  }
+  name_scripts(event);
+  budget_used_ += steady_clock::now() - begin;
+}
+
 const NativeStack& EventStacks::of(const ProbeEvent& event, WithArguments arguments) {
   stack_ = {};
   if (!event.wants_stack) return stack_;
@@ -142,7 +205,9 @@ const NativeStack& EventStacks::of(const ProbeEvent& event, WithArguments argume
     return stack_;
   }
   process->target->show(event);
-  stack_ = named(*process, arguments);
+  stack_ = named(*process, event, arguments);
+  show_scripts(stack_);
+  count_scripts();
   if (stack_.stack.complete || stack_.stack.limited) return stack_;
   if (!event.stack_is_whole) {
     ++cut_;
@@ -171,8 +236,25 @@ void EventStacks::name_pointers(ProbeEvent& event) {
   }
 }
 
+void EventStacks::add_script_notes(std::vector<std::string>& notes) const {
+  auto add = [&](ScriptState state, const std::string& why) {
+    auto found = script_states_.find(state);
+    if (found == script_states_.end() || found->second == 0) return;
+    notes.push_back(
+        fmt::format("{} of {} stacks lack the names of JavaScript functions: {}", found->second, all_, why));
+  };
+  add(ScriptState::kEnded, "their process had ended before its heap could be read");
+  add(ScriptState::kUnknown, scripts_.reason().empty() ? "V8 could not be read in their process" : scripts_.reason());
+  add(ScriptState::kSkipped, "there were too many events in too short a time");
+  if (moved_ > 0) {
+    notes.push_back(fmt::format(
+        "{} JavaScript frames are marked: a collector may have moved what names them before it was read", moved_));
+  }
+}
+
 std::vector<std::string> EventStacks::notes() const {
   std::vector<std::string> notes;
+  add_script_notes(notes);
   if (early_ > 0)
     notes.push_back(
         fmt::format("{} of {} stacks end early{}", early_, all_, reason_.empty() ? "" : ", the last one: " + reason_));

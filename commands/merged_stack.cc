@@ -41,6 +41,19 @@ std::vector<MergedFrame> merge(const NativeStack& stack, v8::Runtime& runtime) {
 
 }  // namespace
 
+std::string_view kind_word(const v8::V8Frame& frame) {
+  switch (frame.kind) {
+    case v8::V8FrameKind::kJs: return "js";
+    case v8::V8FrameKind::kEntry: return "entry";
+    case v8::V8FrameKind::kExit: return "exit";
+    case v8::V8FrameKind::kBuiltin:
+    case v8::V8FrameKind::kInternal:
+    case v8::V8FrameKind::kWasm:
+    case v8::V8FrameKind::kRegExp: return "builtin";
+  }
+  return "builtin";
+}
+
 std::vector<MergedStack> merged_stacks(v8::Runtime& runtime, std::vector<NativeStack> natives) {
   std::vector<MergedStack> stacks(natives.size());
   for (size_t i = 0; i < natives.size(); ++i) {

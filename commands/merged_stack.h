@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "commands/native_stack.h"
@@ -18,6 +19,9 @@ struct MergedFrame {
 
   bool is_v8() const { return native == nullptr && !async; }
 };
+
+/// What the JSON contract calls it: js, builtin, entry, exit.
+std::string_view kind_word(const v8::V8Frame& frame);
 
 struct MergedStack {
   NativeStack native;

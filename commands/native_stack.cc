@@ -116,10 +116,10 @@ class Namer {
       auto locations = module && is_code(frame) ? locations_of(*module, frame) : std::span<const CodeLocation>();
       // The kernel's trampoline has no function of its own to show.
       if (locations.empty() || frame.signal_trampoline) {
-        stack.frames.push_back({i, module, {}, {}});
+        stack.frames.push_back({i, module, {}, {}, nullptr});
         continue;
       }
-      for (const CodeLocation& location : locations) stack.frames.push_back({i, module, location, {}});
+      for (const CodeLocation& location : locations) stack.frames.push_back({i, module, location, {}, nullptr});
     }
   }
 

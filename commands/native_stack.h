@@ -14,6 +14,10 @@
 #include "postmortem/model/target.h"
 #include "postmortem/model/unwinder.h"
 
+namespace inquest {
+struct ScriptFunction;
+}
+
 namespace inquest::commands {
 
 /// One function of a stack. Several share a physical frame: those inlined there, then the one whose code it is.
@@ -22,6 +26,8 @@ struct NativeFrame {
   const Module* module = nullptr;  ///< null for code of no module
   CodeLocation location;           ///< without a function when nothing is known
   std::vector<Variable> arguments;
+  /// Of code that V8 has made, in stacks of events; it then says what `location` repeats of it. Not owned.
+  const ScriptFunction* script = nullptr;
 };
 
 struct NativeStack {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "commands/text_escape.h"
+#include "postmortem/model/probe_event.h"
 
 namespace inquest::commands {
 namespace {
@@ -18,6 +19,45 @@ void append_arguments(Output& output, const NativeFrame& frame) {
   }
 }
 
+/// As `v8 bt` shows it, without receiver and arguments, which may have changed since the event.
+std::string script_text(const ScriptFunction& script) {
+  std::string name = script.function.empty() ? "(anonymous)" : escape_text(script.function);
+  if (script.kind == "entry") return "<entry>";
+  if (script.kind != "js") return "<" + script.kind + "> " + name;
+  return name;
+}
+
+void append_script(Output& output, const ScriptFunction& script) {
+  output.append(script_text(script));
+  if (!script.file.empty()) {
+    output.append(" at ");
+    append_escaped(output, script.file);
+    if (script.line != 0) output.print(":{}:{}", script.line, script.column);
+  }
+  if (script.inlined) output.append(" [inlined]");
+  if (!script.remark.empty()) output.print(" ({})", escape_text(script.remark));
+}
+
+/// "fn /srv/app.js:12"; positions of calls in one function differ and would make stacks many.
+std::string folded_script(const ScriptFunction& script) {
+  std::string text = script_text(script);
+  if (!script.file.empty()) text += " " + script.file;
+  if (script.line != 0) text += ":" + std::to_string(script.line);
+  return text;
+}
+
+void write_script_members(JsonWriter& json, const ScriptFunction& script) {
+  json.field("kind", script.kind);
+  json.field("function", script.function);
+  json.field_if_known("file", script.file);
+  if (script.line != 0) json.field("line", script.line);
+  if (script.column != 0) json.field("column", script.column);
+  json.field("inlined", script.inlined);
+  if (script.address != 0) json.field("function_address", Address(script.address));
+  json.field_if_known("tier", script.tier);
+  json.field_if_known("remark", script.remark);
+}
+
 }  // namespace
 
 std::string folded_word(std::string_view text) {
@@ -28,6 +68,7 @@ std::string folded_word(std::string_view text) {
 
 // Deep recursion has tens of thousands of these: no text is put together on the way.
 void append_frame(Output& output, const NativeStack& stack, const NativeFrame& frame) {
+  if (frame.script != nullptr) return append_script(output, *frame.script);
   const Frame& physical = stack.physical(frame);
   if (physical.signal_trampoline) return output.append(function_name(stack, frame));
   const CodeLocation& location = frame.location;
@@ -56,6 +97,12 @@ void append_frame(Output& output, const NativeStack& stack, const NativeFrame& f
 
 void write_frame_members(JsonWriter& json, const NativeStack& stack, const NativeFrame& frame) {
   const Frame& physical = stack.physical(frame);
+  if (frame.script != nullptr) {
+    write_script_members(json, *frame.script);
+    json.field("pc", physical.pc);
+    json.field("found_by", to_string(physical.found_by));
+    return;
+  }
   json.field("kind", "native");
   json.field_if_known("function", function_name(stack, frame));
   if (frame.module != nullptr) json.field("module", frame.module->path);
@@ -81,10 +128,16 @@ void write_variables(JsonWriter& json, std::string_view key, const std::vector<V
 }
 
 std::string folded_name(const NativeStack& stack, const NativeFrame& frame) {
+  if (frame.script != nullptr) return folded_word(folded_script(*frame.script));
   std::string_view function = function_name(stack, frame);
   if (!function.empty()) return folded_word(function);
   if (frame.module == nullptr) return "[unknown]";
   return "[" + folded_word(frame.module->path.substr(frame.module->path.rfind('/') + 1)) + "]";
+}
+
+FlameFrame::Kind kind_of(const NativeFrame& frame) {
+  if (frame.script != nullptr) return FlameFrame::Kind::kJavaScript;
+  return frame.location.inlined ? FlameFrame::Kind::kInlined : FlameFrame::Kind::kNative;
 }
 
 std::string folded_stack(std::string_view thread, const NativeStack& stack) {
@@ -97,9 +150,8 @@ void add_to_graph(FlameGraph& graph, std::string_view thread, const NativeStack&
   graph.begin_stack(weight);
   graph.push({.name = thread, .kind = FlameFrame::Kind::kThread});
   for (size_t i = stack.frames.size(); i-- > 0;) {
-    bool inlined = stack.frames[i].location.inlined;
-    graph.push({.name = folded_name(stack, stack.frames[i]),
-                .kind = inlined ? FlameFrame::Kind::kInlined : FlameFrame::Kind::kNative});
+    const NativeFrame& frame = stack.frames[i];
+    graph.push({.name = folded_name(stack, frame), .kind = kind_of(frame)});
   }
 }
 

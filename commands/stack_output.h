@@ -24,6 +24,8 @@ void write_variables(JsonWriter& json, std::string_view key, const std::vector<V
 std::string folded_word(std::string_view text);
 /// The function's name as such a word; "[libfoo.so]" or "[unknown]" where it is not known.
 std::string folded_name(const NativeStack& stack, const NativeFrame& frame);
+/// What it is drawn as in a flame graph.
+FlameFrame::Kind kind_of(const NativeFrame& frame);
 
 /// The stack as one line for flame graph programs: `thread`, then the functions, outermost first, by semicolons.
 std::string folded_stack(std::string_view thread, const NativeStack& stack);

@@ -43,6 +43,7 @@ std::string bt_line(Address pc, const std::string& name, uint64_t offset, uint64
 /// The function as the linker knows it: by its symbol, else by debug information.
 std::string bt_line(const NativeStack& stack, const NativeFrame& frame) {
   const Frame& physical = stack.physical(frame);
+  if (frame.script != nullptr) return bt_line(physical.pc, folded_name(stack, frame), 0, 0, {});
   if (frame.module == nullptr) return bt_line(physical.pc, std::string(frame.location.function), 0, 0, {});
   const Module& module = *frame.module;
   uint64_t at = module.link_time(physical.lookup_pc()), behind = physical.pc - physical.lookup_pc();
@@ -103,7 +104,9 @@ uint32_t StackProfile::number_of(const NativeStack& stack, size_t index) {
   FrameKey key{
       .pc = physical.pc.value(),
       .function = std::string(function_name(stack, frame)),
-      .module = frame.module != nullptr ? frame.module->path : "",
+      .module = frame.script != nullptr   ? frame.script->file
+                : frame.module != nullptr ? frame.module->path
+                                          : "",
       .line = frame.location.line,
       .flags = static_cast<uint8_t>(static_cast<int>(physical.found_by) << 2 | physical.exact_pc << 1 | is_inlined)};
   if (frames_.size() >= kMaxFrames && !numbers_.contains(key)) return kNoNumber;
@@ -113,10 +116,12 @@ uint32_t StackProfile::number_of(const NativeStack& stack, size_t index) {
 }
 
 StackProfile::FrameText StackProfile::text_of(const NativeStack& stack, const NativeFrame& frame, bool is_inlined) {
+  // Programs that read the lines can look up what native code has inlined, but no function of a script.
+  bool is_script = frame.script != nullptr;
   return {.json = json_object([&](JsonWriter& json) { write_frame_members(json, stack, frame); }),
           .folded = folded_name(stack, frame),
-          .bt = is_inlined ? "" : bt_line(stack, frame),
-          .kind = frame.location.inlined ? FlameFrame::Kind::kInlined : FlameFrame::Kind::kNative};
+          .bt = is_inlined && !is_script ? "" : bt_line(stack, frame),
+          .kind = kind_of(frame)};
 }
 
 uint32_t StackProfile::kernel_number_of(Address pc, const ProbeEventSource& source) {

@@ -11,6 +11,7 @@
 #include "commands/crash_probes.h"
 #include "commands/event_output.h"
 #include "commands/event_stacks.h"
+#include "commands/named_events.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
@@ -182,8 +183,12 @@ class Trace : public Command {
         report.note(fmt::format("traced: {} ({})", one.probe, one.reason));
       }
     }
+    bool to_file = !request.output.empty(), has_stacks = request.stack_bytes > 0;
+    auto names = std::make_shared<EventStacks>(session);
+    if (to_file && has_stacks) request.before_writing = [names](ProbeEvent& event) { names->name_some_scripts(event); };
     auto source = session.start_trace(request);
     if (!source) return std::move(source).error();
+    if (!to_file && has_stacks) *source = name_scripts_at_once(std::move(*source), std::move(names));
     report.body = std::make_unique<TraceBody>(session, std::move(*source), request.output, std::move(counts));
     return report;
   }
@@ -251,6 +256,9 @@ std::string description() {
          "recorded: `{ args, stack, p->next->name }`. Text is followed, also where it is part of a structure.\n\n"
          "With --from-core the probes come from a core: who writes the global variable that its bad pointer was loaded "
          "from, and who is on its crash stack.\n\n"
+         "Stacks of Node.js have JavaScript frames, as `v8 bt` names them; it needs no flag. They are read from the "
+         "process "
+         "while it goes on, a moment after the event: what has gone by then is marked, and counted in a note.\n\n"
          "With --json each event is one line: time, boot_ns, probe, kind (call, return, signal), function, pid, tid, "
          "comm, "
          "args [{name, value, type}], returned, signal, signal_code, fatal, fault_address, at_random, frames [] as in "

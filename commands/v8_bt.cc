@@ -24,20 +24,6 @@ using v8::Tier;
 using v8::V8Frame;
 using v8::V8FrameKind;
 
-/// The kinds of the JSON contract.
-std::string_view kind_text(const V8Frame& frame) {
-  switch (frame.kind) {
-    case V8FrameKind::kJs: return "js";
-    case V8FrameKind::kEntry: return "entry";
-    case V8FrameKind::kExit: return "exit";
-    case V8FrameKind::kBuiltin:
-    case V8FrameKind::kInternal:
-    case V8FrameKind::kWasm:
-    case V8FrameKind::kRegExp: return "builtin";
-  }
-  return "builtin";
-}
-
 class V8BtBody : public ReportBody {
  public:
   struct Request {
@@ -246,7 +232,7 @@ class V8BtBody : public ReportBody {
 
   void write_v8(JsonWriter& json, const MergedFrame& merged) const {
     const V8Frame& frame = merged.v8;
-    json.field("kind", kind_text(frame));
+    json.field("kind", kind_word(frame));
     json.field("function", frame.function);
     json.field_if_known("file", frame.script);
     if (frame.line != 0) json.field("line", frame.line);

@@ -12,7 +12,7 @@
 namespace inquest::probes {
 namespace {
 
-constexpr int kPollMilliseconds = 50;
+constexpr int kPollMilliseconds = 2;  // what is not on the stack is read from the process as it is by then
 // Nanoseconds after which an event that has begun to be recorded is in the buffer, as long as its thread may run.
 constexpr uint64_t kSettled = 2'000'000'000;
 

@@ -49,6 +49,7 @@ class LiveSource : public ProbeEventSource {
   ~LiveSource() override;
 
   Result<std::optional<ProbeEvent>> next() override;
+  void stop() override { quit_ = true; }
   TraceStatistics statistics() const override { return {.recorded = recorded_, .dropped = program().dropped()}; }
 
  protected:

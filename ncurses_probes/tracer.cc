@@ -135,6 +135,8 @@ class LiveTracer : public LiveSource {
     ++recorded_;
     if (!request_.gcore.empty() && !is_end) write_core_of(event.pid);
     if (writer_) {
+      if (request_.before_writing) request_.before_writing(event);
+      if (request_.before_writing) request_.before_writing(event);
       writer_->write(event);  // nobody wants to see it now
       return;
     }

@@ -32,6 +32,7 @@ bool matters(const Mapping& mapping) { return !mapping.path.empty() || (mapping.
 }  // namespace
 
 void AddressSpace::add(Mapping mapping) {
+  if (is_known_code(mapping)) return;
   bool changes = matters(mapping);
   auto at = mappings_.lower_bound(mapping.start);
   if (at != mappings_.begin() && std::prev(at)->second.end > mapping.start) --at;
@@ -54,6 +55,14 @@ void AddressSpace::add(Mapping mapping) {
   if (changes) snapshot_.reset();
 }
 
+/// Compilers make their memory writable and executable by turns, many times a second: it stays code.
+bool AddressSpace::is_known_code(const Mapping& mapping) const {
+  auto next = mappings_.upper_bound(mapping.start);
+  if (next == mappings_.begin() || !mapping.path.empty()) return false;
+  const Mapping& known = std::prev(next)->second;
+  return known.path.empty() && (known.protection & PROT_EXEC) != 0 && mapping.end <= known.end;
+}
+
 std::vector<Mapping> AddressSpace::mappings() const {
   std::vector<Mapping> result;
   for (const auto& [start, mapping] : mappings_) result.push_back(mapping);
@@ -65,18 +74,23 @@ std::shared_ptr<const ProcessSnapshot> AddressSpace::snapshot(uint64_t pid) {
   return snapshot_;
 }
 
-bool ProcessMaps::read(uint64_t pid) {
+std::vector<Mapping> read_mappings(uint64_t pid) {
   std::ifstream maps(fmt::format("/proc/{}/maps", pid));
-  bool any = false;
-  AddressSpace space;
+  std::vector<Mapping> mappings;
   for (std::string line; std::getline(maps, line);) {
     Mapping mapping;
-    if (!parse_line(line, &mapping)) continue;
-    any = true;
-    space.add(std::move(mapping));
+    if (parse_line(line, &mapping)) mappings.push_back(std::move(mapping));
   }
-  if (any) spaces_[pid] = std::move(space);
-  return any;
+  return mappings;
+}
+
+bool ProcessMaps::read(uint64_t pid) {
+  std::vector<Mapping> mappings = read_mappings(pid);
+  if (mappings.empty()) return false;
+  AddressSpace space;
+  for (Mapping& mapping : mappings) space.add(std::move(mapping));
+  spaces_[pid] = std::move(space);
+  return true;
 }
 
 void ProcessMaps::on_map(uint64_t pid, Mapping mapping) {

@@ -20,6 +20,9 @@ struct Mapping {
   std::string path;         ///< "/usr/lib/libc.so.6", "[vdso]"; empty: anonymous
 };
 
+/// What /proc/PID/maps says now; empty when the process is gone or may not be looked at.
+std::vector<Mapping> read_mappings(uint64_t pid);
+
 /// The mappings of one process. A later one replaces what it overlaps, as mmap does.
 class AddressSpace {
  public:
@@ -33,6 +36,8 @@ class AddressSpace {
   std::shared_ptr<const ProcessSnapshot> snapshot(uint64_t pid);
 
  private:
+  bool is_known_code(const Mapping& mapping) const;
+
   std::map<uint64_t, Mapping> mappings_;  ///< by start
   std::shared_ptr<const ProcessSnapshot> snapshot_;
 };

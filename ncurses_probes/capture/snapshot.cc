@@ -12,6 +12,7 @@
 #include <cstring>
 #include <utility>
 
+#include "ncurses_probes/capture/running_target.h"
 #include "postmortem/elf/core_target.h"
 #include "postmortem/elf/elf_headers.h"
 
@@ -156,17 +157,11 @@ class EventMemory : public MemoryReader {
     std::ranges::sort(hidden_, {}, &Range::start);
   }
 
-  /// A part of a stack as it was at the event.
-  struct Piece {
-    Address start;
-    std::span<const std::byte> bytes;
-  };
-
-  void show(std::vector<Piece> pieces) {
+  void show(std::vector<StackPiece> pieces) {
     pieces_ = std::move(pieces);
-    std::erase_if(pieces_, [](const Piece& piece) { return piece.bytes.empty(); });
+    std::erase_if(pieces_, [](const StackPiece& piece) { return piece.bytes.empty(); });
     regions_.clear();
-    for (const Piece& piece : pieces_) {
+    for (const StackPiece& piece : pieces_) {
       const MemoryRegion* first = below_.region_of(piece.start);
       if (first != nullptr && piece.start + piece.bytes.size() <= first->end()) continue;
       add_region(piece);
@@ -174,7 +169,7 @@ class EventMemory : public MemoryReader {
   }
 
   std::span<const std::byte> view(Address address, uint64_t limit) const override {
-    for (const Piece& piece : pieces_) {
+    for (const StackPiece& piece : pieces_) {
       uint64_t inside = address - piece.start;
       if (inside < piece.bytes.size())
         return piece.bytes.subspan(inside, std::min<uint64_t>(limit, piece.bytes.size() - inside));
@@ -207,7 +202,7 @@ class EventMemory : public MemoryReader {
   }
 
   /// The stack has grown since its mapping was reported, or that was not reported at all.
-  void add_region(const Piece& piece) {
+  void add_region(const StackPiece& piece) {
     if (regions_.empty()) regions_ = below_.regions();
     std::erase_if(regions_, [&](const MemoryRegion& region) {
       return region.start < piece.start + piece.bytes.size() && piece.start < region.end();
@@ -223,15 +218,16 @@ class EventMemory : public MemoryReader {
 
   const MemoryReader& below_;
   std::vector<Range> hidden_;  ///< by start
-  std::vector<Piece> pieces_;
+  std::vector<StackPiece> pieces_;
   std::vector<MemoryRegion> regions_;  ///< empty: those below
 };
 
 class SnapshotTarget : public EventTarget {
  public:
-  explicit SnapshotTarget(std::unique_ptr<Target> files)
+  SnapshotTarget(std::unique_ptr<Target> files, bool may_run)
       : files_(std::move(files)), memory_(files_->memory(), files_->modules()) {
     threads_.resize(1);
+    if (may_run) running_ = std::make_unique<RunningTarget>(*files_);
   }
 
   void show(const ProbeEvent& event) override {
@@ -241,8 +237,10 @@ class SnapshotTarget : public EventTarget {
     facts_.signal = event.signal;
     facts_.signal_code = event.signal_code;
     facts_.fault_address = event.fault_address;
+    event_ = &event;
     if (event.replaced.empty()) {
-      return memory_.show({{event.stack_start, event.stack}, {event.other_start, event.other_stack}});
+      show({{event.stack_start, event.stack}, {event.other_start, event.other_stack}});
+      return;
     }
     repaired_ = event.stack;
     other_repaired_ = event.other_stack;
@@ -250,7 +248,11 @@ class SnapshotTarget : public EventTarget {
       put(repaired_, replaced.slot - event.stack_start, replaced.address);
       put(other_repaired_, replaced.slot - event.other_start, replaced.address);
     }
-    memory_.show({{event.stack_start, repaired_}, {event.other_start, other_repaired_}});
+    show({{event.stack_start, repaired_}, {event.other_start, other_repaired_}});
+  }
+
+  const Target* running() override {
+    return running_ && event_ != nullptr && running_->show(*event_, pieces_) ? running_.get() : nullptr;
   }
 
   const MemoryReader& memory() const override { return memory_; }
@@ -263,6 +265,10 @@ class SnapshotTarget : public EventTarget {
   }
 
  private:
+  void show(std::vector<StackPiece> pieces) {
+    pieces_ = pieces;
+    memory_.show(std::move(pieces));
+  }
   static void put(Bytes& stack, uint64_t inside, uint64_t value) {
     if (inside <= stack.size() && stack.size() - inside >= sizeof value)
       std::memcpy(stack.data() + inside, &value, sizeof value);
@@ -273,6 +279,9 @@ class SnapshotTarget : public EventTarget {
   std::vector<Thread> threads_;
   ProcessFacts facts_;
   Bytes repaired_, other_repaired_;
+  const ProbeEvent* event_ = nullptr;
+  std::vector<StackPiece> pieces_;
+  std::unique_ptr<RunningTarget> running_;
 };
 
 }  // namespace
@@ -293,11 +302,13 @@ Result<std::unique_ptr<EventTarget>> CoreSnapshot::open() const {
                                .progress = {}});
   close(descriptor);
   if (!files) return std::move(files).error();
-  return std::unique_ptr<EventTarget>(std::make_unique<SnapshotTarget>(std::move(*files)));
+  return std::unique_ptr<EventTarget>(std::make_unique<SnapshotTarget>(std::move(*files), may_run_scripts_));
 }
 
 std::shared_ptr<const ProcessSnapshot> make_snapshot(uint64_t pid, const std::vector<Mapping>& mappings) {
-  return std::make_shared<CoreSnapshot>(make_core(pid, mappings));
+  bool has_generated_code = std::ranges::any_of(
+      mappings, [](const Mapping& one) { return one.path.empty() && (one.protection & PROT_EXEC) != 0; });
+  return std::make_shared<CoreSnapshot>(make_core(pid, mappings), has_generated_code);
 }
 
 }  // namespace inquest::probes

@@ -18,14 +18,18 @@ namespace inquest::probes {
 
 class CoreSnapshot : public ProcessSnapshot {
  public:
-  /// `core`: the bytes of a small core file.
-  explicit CoreSnapshot(std::vector<std::byte> core) : core_(std::move(core)) {}
+  /// `core`: the bytes of a small core file. `may_run_scripts`: taken just now, of a process
+  /// that has code of no file.
+  explicit CoreSnapshot(std::vector<std::byte> core, bool may_run_scripts = false)
+      : core_(std::move(core)), may_run_scripts_(may_run_scripts) {}
 
   Result<std::unique_ptr<EventTarget>> open() const override;
+  bool may_run_scripts() const override { return may_run_scripts_; }
   const std::vector<std::byte>& core() const { return core_; }
 
  private:
   std::vector<std::byte> core_;
+  bool may_run_scripts_;
 };
 
 /// `pid`: read from while it lives (mapped files that have been deleted or lie in another mount namespace).

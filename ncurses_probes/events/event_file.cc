@@ -150,6 +150,24 @@ void exchange(Way& way, Event& event) {
   if (!way.goes_on()) return;  // a file of an earlier tracer
   way.number(event.other_start);
   way.blob(event.other_stack);
+  if (!way.goes_on()) return;  // of one before JavaScript frames were named
+  way.number(event.scripts);
+  way.list(event.script_frames, [&](auto& frame) {
+    way.number(frame.pc);
+    way.number(frame.fp);
+    way.number(frame.caller);
+    way.list(frame.functions, [&](auto& function) {
+      way.text(function.kind);
+      way.text(function.function);
+      way.text(function.file);
+      way.number(function.line);
+      way.number(function.column);
+      way.number(function.inlined);
+      way.number(function.address);
+      way.text(function.tier);
+      way.text(function.remark);
+    });
+  });
 }
 
 class Writer : public EventFileWriter {
@@ -231,7 +249,7 @@ class Reader : public ProbeEventSource {
       ProbeEvent event;
       block.number(snapshot);
       exchange(block, event);
-      if (!block.good() || event.kind > ProbeEvent::Kind::kSignal) {
+      if (!block.good() || event.kind > ProbeEvent::Kind::kSignal || event.scripts > ScriptState::kNothing) {
         ++damaged_;
         continue;
       }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "postmortem/model/frame.h"
 #include "postmortem/model/result.h"
 #include "postmortem/model/target.h"
 
@@ -25,12 +26,47 @@ struct ProbeArgument {
 
 struct ProbeEvent;
 
+/// A function that code made by V8 runs, as the heap called it soon after the event.
+struct ScriptFunction {
+  std::string kind;      ///< of the JSON contract: js, builtin, entry, exit
+  std::string function;  ///< as Error.stack writes it; "" for anonymous ones
+  std::string file;      ///< the script, as Error.stack writes it
+  uint32_t line = 0;     ///< from 1; 0: unknown
+  uint32_t column = 0;   ///< from 1
+  bool inlined = false;
+  uint64_t address = 0;  ///< tagged JSFunction; 0: not known, or no function of JavaScript
+  std::string tier;      ///< ignition, sparkplug, maglev, turbofan
+  std::string remark;    ///< what is not as it should be; a phrase
+};
+
+/// A frame that V8's code has on the stack of an event.
+struct ScriptFrame {
+  Address pc;
+  uint64_t fp = 0;                        ///< rbp in the frame
+  FrameRegisters caller;                  ///< what its caller's registers held
+  std::vector<ScriptFunction> functions;  ///< innermost first
+};
+
+/// Why an event has names of JavaScript functions, or none.
+enum class ScriptState : uint8_t {
+  kNone,     ///< not asked for
+  kNamed,    ///< ProbeEvent::script_frames has all of them
+  kEnded,    ///< the process had ended before its heap could be read
+  kUnknown,  ///< its V8 could not be read
+  kSkipped,  ///< there were too many events in too short a time
+  kNothing,  ///< nothing of V8 is on its stack
+};
+
 /// A process at the moment of one of its events: registers and stack of the event's thread, files for the rest.
 class EventTarget : public Target {
  public:
   /// Must be called before anything else is asked; what was asked before about an earlier event is void then. `event`
   /// must be one of this target's process and outlive its being shown.
   virtual void show(const ProbeEvent& event) = 0;
+  /// The process as it is now, some time after the event, with the event's stack and registers: what its heap holds may
+  /// have changed. Null when it has ended, or is none that is being traced. Valid until the next event is shown; always
+  /// the same object. Its memory is read on demand (model/lazy_memory.h).
+  virtual const Target* running() { return nullptr; }
 };
 
 /// What was mapped in a process while one or more of its events happened. Shared by those.
@@ -38,6 +74,8 @@ class ProcessSnapshot {
  public:
   virtual ~ProcessSnapshot() = default;
   virtual Result<std::unique_ptr<EventTarget>> open() const = 0;
+  /// Whether the process runs code that was made while it ran and its heap may be readable (EventTarget::running).
+  virtual bool may_run_scripts() const { return false; }
 };
 
 /// A return address that a tracer's return probe had replaced on the stack.
@@ -75,8 +113,10 @@ struct ProbeEvent {
   Address other_start;
   std::vector<std::byte> other_stack;
   std::vector<ReplacedReturn> replaced;
-  uint64_t weight = 1;                             ///< of a sample: 1, bytes or nanoseconds
-  std::vector<Address> kernel;                     ///< of a sample: program counters in the kernel, innermost first
+  uint64_t weight = 1;          ///< of a sample: 1, bytes or nanoseconds
+  std::vector<Address> kernel;  ///< of a sample: program counters in the kernel, innermost first
+  ScriptState scripts = ScriptState::kNone;
+  std::vector<ScriptFrame> script_frames;          ///< where the tracer has named them
   std::shared_ptr<const ProcessSnapshot> process;  ///< null when nothing is known about it
 };
 
@@ -102,6 +142,8 @@ class ProbeEventSource {
   virtual TraceStatistics statistics() const = 0;
   /// What could not be seen: whole sentences. `is_incomplete` when part of the answer is missing for it.
   virtual std::vector<std::string> notes() const = 0;
+  /// Nothing more is wanted: `next` gives nothing soon, also to a thread that waits in it.
+  virtual void stop() {}
   /// What is worth knowing though nothing is missing for it.
   virtual std::vector<std::string> remarks() const { return {}; }
   virtual KernelFunction kernel_function(Address /*pc*/) const { return {}; }

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace inquest {
+
+struct ProbeEvent;
 
 /// What is to be traced.
 struct TraceRequest {
@@ -21,6 +24,9 @@ struct TraceRequest {
   bool stop = false;                 ///< a process that hits a probe is stopped (SIGSTOP) until the end
   bool leave_stopped = false;        ///< and longer
   std::string gcore;  ///< a core of each process at its first hit is written to this and ".PID"; empty: none
+  /// Called for each event before it is written to `output`, from a thread of the tracer's: adds what cannot be known
+  /// later. May be empty.
+  std::function<void(ProbeEvent&)> before_writing = {};
 };
 
 }  // namespace inquest

@@ -32,6 +32,11 @@ CallSiteNames::CallSiteNames(const ObjectReader& objects, const ScriptReader& sc
       offsets_(offsets),
       constructor_names_(std::max<size_t>(objects.heap().isolates().size(), 1)) {}
 
+void CallSiteNames::clear() {
+  for (auto& names : constructor_names_) names.reset();
+  method_names_.clear();
+}
+
 uint32_t CallSiteNames::isolate_of(uint64_t word) const {
   const Page* page = is_heap_object(word) ? objects_.heap().pages().page_of(word - 1) : nullptr;
   return page && page->isolate < constructor_names_.size() ? page->isolate : 0;

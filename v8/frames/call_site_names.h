@@ -40,6 +40,9 @@ class CallSiteNames {
   std::string function_name(const CallSite& site) const;
   bool is_top_level(uint64_t receiver) const;
 
+  /// Forgets what objects were called: those of a live process move and go.
+  void clear();
+
  private:
   std::string type_name(uint64_t receiver) const;
   std::string type_name_by_map(uint64_t receiver_map) const;

@@ -83,24 +83,50 @@ std::string CodeFinder::builtin_of(const Frame& frame) const {
   return place ? std::string(place->name) : std::string();
 }
 
+CompiledCode CodeFinder::compiled_code(uint64_t address, const MapInfo& map, uint64_t size) const {
+  const LayoutTable& table = heap_.layout().table;
+  CompiledCode code{.start = address + table.code_header, .end = address + size, .code = address + 1};
+  if (map.rule == SizeRule::kInstructionStream) {
+    bool wide = table.code == CodeLayout::kInstructionStream32;
+    code.start = address + (wide ? 32 : 16);
+    code.code = objects_.field(address + 1, 8);
+  }
+  return code;
+}
+
+/// Code is made while a live process runs, so its pages are not walked: the object that a pc lies in begins with the
+/// map of all such objects. That map may also be a constant in the code; what is taken for a header then does not reach
+/// so far, or leads to no Code object.
+std::optional<CompiledCode> CodeFinder::header_before(const Page& page, Address pc) const {
+  constexpr uint64_t kFarthest = 1 << 20;  // bytes of code of one function
+  bool is_inline = heap_.layout().table.code == CodeLayout::kInline;
+  uint64_t map_word = heap_.root(is_inline ? "code_map" : "instruction_stream_map", page.isolate);
+  const MapInfo* map = maps_.find(map_word);
+  if (map == nullptr) return std::nullopt;
+  Walker walker = heap_.new_walker(maps_);
+  uint64_t inside = (pc - page.area_start) & ~uint64_t{7};
+  for (uint64_t back = 8; back <= std::min(inside, kFarthest); back += 8) {
+    uint64_t address = page.area_start.value() + inside - back;
+    if (heap_.pages().word(address) != map_word) continue;
+    uint64_t available = page.area_end.value() - address;
+    const std::byte* bytes = heap_.pages().object_bytes(address, 0, std::min<uint64_t>(available, 64));
+    uint64_t size = bytes != nullptr ? walker.size(*map, bytes, available) : 0;
+    CompiledCode code = compiled_code(address, *map, size);
+    if (pc.value() >= code.start && pc.value() < code.end && objects_.map_of(code.code) != nullptr) return code;
+  }
+  return std::nullopt;
+}
+
 const std::vector<CompiledCode>& CodeFinder::code_on(const Page& page) const {
   auto [entry, fresh] = code_of_pages_.try_emplace(page.chunk.value());
   std::vector<CompiledCode>& all = entry->second;
   if (!fresh) return all;
   Walker walker = heap_.new_walker(maps_);
   WalkStats stats;
-  const LayoutTable& table = heap_.layout().table;
   walker.walk(page, heap_.areas_of(page), stats,
               [&](uint64_t address, const MapInfo& map, uint64_t size, const std::byte*) {
                 bool has_code = map.rule == SizeRule::kCode || map.rule == SizeRule::kInstructionStream;
-                if (!has_code) return;
-                CompiledCode code{.start = address + table.code_header, .end = address + size, .code = address + 1};
-                if (map.rule == SizeRule::kInstructionStream) {
-                  bool wide = table.code == CodeLayout::kInstructionStream32;
-                  code.start = address + (wide ? 32 : 16);
-                  code.code = objects_.field(address + 1, 8);
-                }
-                all.push_back(code);
+                if (has_code) all.push_back(compiled_code(address, map, size));
               });
   return all;
 }
@@ -108,6 +134,7 @@ const std::vector<CompiledCode>& CodeFinder::code_on(const Page& page) const {
 std::optional<CompiledCode> CodeFinder::compiled_at(Address pc) const {
   const Page* page = code_page(pc);
   if (page == nullptr) return std::nullopt;
+  if (heap_.is_live()) return header_before(*page, pc);
   const std::vector<CompiledCode>& all = code_on(*page);
   auto next = std::ranges::upper_bound(all, pc.value(), {}, &CompiledCode::start);
   if (next == all.begin() || pc.value() >= std::prev(next)->end) return std::nullopt;

@@ -44,6 +44,8 @@ class CodeFinder {
   void find_nameless_builtins();
   const Page* code_page(Address pc) const;
   const std::vector<CompiledCode>& code_on(const Page& page) const;
+  CompiledCode compiled_code(uint64_t address, const MapInfo& map, uint64_t size) const;
+  std::optional<CompiledCode> header_before(const Page& page, Address pc) const;
 
   const Heap& heap_;
   MapCache& maps_;

@@ -35,6 +35,15 @@ const char* const kFrameTypes[] = {"EntryFrame",
                                    "JsToWasmFrame",
                                    "IrregexpFrame"};
 
+/// A function of a live process of which nothing can be known any more.
+V8Frame moved_frame() {
+  V8Frame frame;
+  frame.kind = V8FrameKind::kJs;
+  frame.function = "<js, moved>";
+  frame.remark = "its function had been moved";
+  return frame;
+}
+
 bool runs_bytecode(std::string_view builtin) {
   return builtin.starts_with("Interpreter") || builtin.starts_with("BaselineOrInterpreterEnterAt") ||
          builtin.ends_with("Handler");
@@ -68,6 +77,7 @@ const BytecodeSizes& FrameReader::bytecode_sizes() const {
 }
 
 bool FrameReader::owns(const Frame& frame) const {
+  forget_past();
   if (frame.signal_trampoline) return false;
   return code_.on_code_page(frame.lookup_pc()) || !code_.builtin_of(frame).empty() ||
          code_.in_nameless_builtins(frame.lookup_pc()) || in_wasm_code(frame);
@@ -205,11 +215,10 @@ void FrameReader::place(V8Frame& frame, int64_t script_offset) const {
   frame.column = position->column;
 }
 
-V8Frame FrameReader::interpreted(Address fp, std::optional<int64_t> bytecode_offset) const {
+V8Frame FrameReader::interpreted(Address fp, uint64_t shared, std::optional<int64_t> bytecode_offset) const {
   V8Frame frame;
   frame.kind = V8FrameKind::kJs;
   frame.tier = Tier::kIgnition;
-  uint64_t shared = objects_.field(slot(fp, -16), heap_.layout().js_function_shared);
   frame.script_word = scripts_.script_of(shared);
   uint64_t bytecodes = slot(fp, offsets_.bytecode_array);
   const MapInfo* map = objects_.map_of(bytecodes);
@@ -249,7 +258,8 @@ uint64_t FrameReader::baseline_bytecodes(uint64_t code, Address fp) const {
   return 0;
 }
 
-V8Frame FrameReader::baseline(const CompiledCode& code, Address fp, uint64_t bytecodes, uint64_t pc_offset) const {
+V8Frame FrameReader::baseline(const CompiledCode& code, Address fp, uint64_t shared, uint64_t bytecodes,
+                              uint64_t pc_offset) const {
   std::optional<int64_t> offset;
   uint64_t length = objects_.field(bytecodes, 8);
   if (is_smi(length) && smi_value(length) > 0) {
@@ -262,10 +272,10 @@ V8Frame FrameReader::baseline(const CompiledCode& code, Address fp, uint64_t byt
   }
   V8Frame frame;
   if (offset) {
-    frame = interpreted(fp, offset);
+    frame = interpreted(fp, shared, offset);
   } else {
     frame.kind = V8FrameKind::kJs;
-    frame.script_word = scripts_.script_of(objects_.field(slot(fp, -16), heap_.layout().js_function_shared));
+    frame.script_word = scripts_.script_of(shared);
     frame.remark = bytecode_sizes().sizes.empty() ? "the binary does not tell the sizes of bytecodes"
                                                   : "no bytecode belongs to this place of the code";
   }
@@ -279,8 +289,8 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
   if (uint64_t bytecodes = baseline_bytecodes(code.code, fp)) {
     // With --interpreted-frames-native-stack each function has a copy of the interpreter's entry.
     bool has_table = !table_bytes(objects_, objects_.field(code.code, offsets_.positions)).empty();
-    if (!has_table && is_smi(slot(fp, offsets_.bytecode_array - 8))) return {interpreted(fp, std::nullopt)};
-    return {baseline(code, fp, bytecodes, pc_offset + (frame.exact_pc ? 0 : 1))};
+    if (!has_table && is_smi(slot(fp, offsets_.bytecode_array - 8))) return {interpreted(fp, shared, std::nullopt)};
+    return {baseline(code, fp, shared, bytecodes, pc_offset + (frame.exact_pc ? 0 : 1))};
   }
   const MapInfo* data = objects_.map_of(objects_.field(code.code, offsets_.deopt_data));
   if (data == nullptr || data->rule != SizeRule::kArray16) return {};
@@ -323,20 +333,32 @@ bool FrameReader::constructs_without_stub(uint64_t function, const Arguments& ar
 }
 
 std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
+  forget_past();
   Address fp = frame.registers.values.fp();
   std::string builtin = code_.builtin_of(frame);
   CallSite site;
   site.function = objects_.resolved(slot(fp, -16));
   bool continuation = continues_builtin(fp);
-  bool is_js = (is_heap_object(slot(fp, -8)) || continuation) && objects_.is_function(site.function);
-  if (!is_js) return {typed(fp, builtin)};
-  site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
+  std::optional<CompiledCode> code;
+  if (!continuation) code = code_.compiled_at(frame.lookup_pc());
+  bool is_js = is_heap_object(slot(fp, -8)) || continuation;
+  bool moved = heap_.is_live() && is_js && !continuation && !still_fits(site, frame, code);
+  if (moved) {
+    // The code still tells whose it is.
+    site.function = 0;
+    site.shared = shared_by_code(frame, code);
+    if (site.shared == 0 && (code || runs_bytecode(builtin))) return {moved_frame()};
+    is_js = site.shared != 0;
+  } else {
+    is_js &= objects_.is_function(site.function);
+  }
+  if (!is_js) return {checked(typed(fp, builtin), builtin)};
+  if (!moved) site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
   // An exported function of WebAssembly: here runs the wrapper that calls it, which Error.stack hides.
   const MapInfo* data = objects_.map_of(function_data(site.shared));
   if (data != nullptr && heap_.types()[data->type].name == "WasmExportedFunctionData") return {typed(fp, builtin)};
   std::vector<V8Frame> frames;
-  if (auto code = code_.compiled_at(frame.lookup_pc()); code && !continuation)
-    frames = compiled(*code, frame, site.shared);
+  if (code) frames = compiled(*code, frame, site.shared);
   // Without names of builtins the frame tells: only an interpreted function has its bytecodes there.
   bool has_bytecodes = false;
   if (const MapInfo* map = objects_.map_of(slot(fp, offsets_.bytecode_array))) {
@@ -344,7 +366,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   }
   bool in_interpreter =
       builtin.empty() ? has_bytecodes || !code_.in_nameless_builtins(frame.lookup_pc()) : runs_bytecode(builtin);
-  if (frames.empty() && in_interpreter && !continuation) frames = {interpreted(fp, std::nullopt)};
+  if (frames.empty() && in_interpreter && !continuation) frames = {interpreted(fp, site.shared, std::nullopt)};
   bool is_builtin = frames.empty();
   if (is_builtin) frames.emplace_back().kind = V8FrameKind::kBuiltin;
   V8Frame& physical = frames.back();
@@ -352,12 +374,14 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   // What optimised code works with may be more exact: `this` of a constructor, or made an object.
   bool more_exact = physical.receiver && physical.receiver->kind != FrameValue::Kind::kOptimizedOut;
   if (!more_exact) physical.receiver = arguments.receiver;
+  check_receiver(physical, moved);
   set_receiver(site, physical.receiver);
   site.constructor = called_by_new(fp) || constructs_without_stub(site.function, arguments);
   physical.arguments = std::move(arguments.first);
   physical.argument_count = arguments.count;
   physical.function_word = site.function;
   physical.function = names_.text(site);
+  if (moved && physical.remark.empty()) physical.remark = "its receiver may have been moved";
   if (is_builtin && names_.function_name(site).empty()) {
     // A closure that V8 made for itself; Error.stack hides them too.
     physical.function_word = 0;

@@ -71,9 +71,9 @@ class FrameReader : public FrameStepper {
   uint64_t function_data(uint64_t shared) const;
   bool is_template(uint64_t word) const;
   void place(V8Frame& frame, int64_t script_offset) const;
-  V8Frame interpreted(Address fp, std::optional<int64_t> bytecode_offset) const;
+  V8Frame interpreted(Address fp, uint64_t shared, std::optional<int64_t> bytecode_offset) const;
   std::vector<V8Frame> compiled(const CompiledCode& code, const Frame& frame, uint64_t shared) const;
-  V8Frame baseline(const CompiledCode& code, Address fp, uint64_t bytecodes, uint64_t pc_offset) const;
+  V8Frame baseline(const CompiledCode& code, Address fp, uint64_t shared, uint64_t bytecodes, uint64_t pc_offset) const;
   std::vector<PositionedCall> calls_by_position(const CompiledCode& code, uint64_t pc_offset, uint64_t shared) const;
   uint64_t before_deferred_code(const CompiledCode& code, uint64_t pc_offset) const;
   bool agree(const std::vector<DeoptFrame>& frames, const std::vector<PositionedCall>& calls) const;
@@ -84,6 +84,13 @@ class FrameReader : public FrameStepper {
   std::vector<V8FrameDetails::Variable> context_variables(uint64_t context) const;
   bool constructs_without_stub(uint64_t function, const Arguments& arguments) const;
   const BytecodeSizes& bytecode_sizes() const;
+  uint64_t bytecodes_in(const Frame& frame, const std::optional<CompiledCode>& code) const;
+  uint64_t shared_by_code(const Frame& frame, const std::optional<CompiledCode>& code) const;
+  void forget_past() const;
+  bool may_have_moved(uint64_t word) const;
+  void check_receiver(V8Frame& frame, bool moved) const;
+  V8Frame checked(V8Frame frame, const std::string& builtin) const;
+  bool still_fits(const CallSite& site, const Frame& frame, const std::optional<CompiledCode>& code) const;
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
   const Heap& heap_;
@@ -92,10 +99,12 @@ class FrameReader : public FrameStepper {
   mutable MapCache maps_;
   ObjectReader objects_;
   ScriptReader scripts_;
-  CallSiteNames names_;
+  mutable CallSiteNames names_;
   CodeFinder code_;
   DeoptReader deopt_;
   mutable std::optional<BytecodeSizes> bytecode_sizes_;
+  mutable uint64_t generation_ = 0;  ///< of a live process's memory, that is remembered
+  mutable std::unordered_map<uint64_t, uint64_t> shared_of_bytecodes_;  ///< in a live process, as seen so far
 };
 
 }  // namespace inquest::v8

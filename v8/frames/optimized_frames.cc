@@ -83,7 +83,7 @@ std::vector<V8Frame> FrameReader::by_position(const std::vector<PositionedCall>&
     if (call.position) {
       place(frame, call.position->script_offset);
     } else {
-      frame.remark = "the code has no table of source positions";
+      frame.remark = heap_.is_live() ? "its code may have been moved" : "the code has no table of source positions";
     }
     frames.push_back(std::move(frame));
   }
@@ -104,6 +104,7 @@ std::vector<V8Frame> FrameReader::by_translation(const std::vector<DeoptFrame>& 
       continue;
     }
     to.receiver = from.receiver;
+    check_receiver(to, false);
     to.arguments = from.arguments;
     to.argument_count = from.argument_count;
     to.function_word = from.function;
@@ -111,7 +112,7 @@ std::vector<V8Frame> FrameReader::by_translation(const std::vector<DeoptFrame>& 
     site.function = from.function;
     site.shared = from.shared;
     site.constructor = from.constructor;
-    set_receiver(site, from.receiver);
+    set_receiver(site, to.receiver);
     to.function = names_.text(site);
     if (from.kind == DeoptFrame::Kind::kBuiltin) {
       to.kind = V8FrameKind::kBuiltin;
@@ -157,12 +158,22 @@ std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, const Fram
   bool deferred = tier == Tier::kMaglev && safepoint && !safepoint->deopt_index;
   if (deferred) pc_offset = before_deferred_code(code, pc_offset);
   std::vector<PositionedCall> calls = calls_by_position(code, pc_offset, shared);
+  if (heap_.is_live() && !frame.exact_pc && !safepoint) {
+    // No call returns to there: this is other code for the function, made since. Which functions were inlined is
+    // unknown.
+    calls = {{.shared = shared, .position = std::nullopt, .inlined = false}};
+  }
   std::vector<DeoptFrame> translated;
   if (safepoint) {
     translated = deopt_.frames(code, *safepoint, frame.registers.values.fp(),
                                [&](const std::vector<DeoptFrame>& frames) { return agree(frames, calls); });
   }
-  return translated.empty() ? by_position(calls, tier) : by_translation(translated, tier);
+  if (!translated.empty()) return by_translation(translated, tier);
+  std::vector<V8Frame> frames = by_position(calls, tier);
+  // Seen in 14.6: that of a loop instead of the call in it.
+  bool is_doubtful = heap_.is_live() && tier == Tier::kMaglev;
+  for (size_t i = 1; is_doubtful && i < frames.size(); ++i) frames[i].remark = "its place may be another one";
+  return frames;
 }
 
 }  // namespace inquest::v8

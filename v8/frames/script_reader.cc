@@ -17,6 +17,7 @@ constexpr uint64_t kSource = 8;
 constexpr uint64_t kName = 16;
 constexpr uint64_t kLineOffset = 24;
 constexpr uint64_t kColumnOffset = 32;
+constexpr uint64_t kId = 64;  // in live processes only, to tell that it is another one
 
 }  // namespace
 
@@ -109,8 +110,18 @@ std::string ScriptReader::eval_origin(uint64_t script, int depth) const {
 const ScriptReader::Script* ScriptReader::find(uint64_t word) const {
   if (word == 0) return nullptr;
   auto [entry, fresh] = scripts_.try_emplace(word);
+  uint64_t source = objects_.field(word, kSource), name_word = objects_.field(word, kName);
+  uint64_t id = objects_.field(word, kId);
+  if (!fresh && objects_.heap().is_live()) {
+    // While the process runs another script may come to lie here; its id is another one.
+    const Script& known = *entry->second;
+    fresh = known.source != source || known.name_word != name_word || known.id != id;
+  }
   if (fresh) {
     auto script = std::make_unique<Script>();
+    script->source = source;
+    script->name_word = name_word;
+    script->id = id;
     script->first_line = smi_value(objects_.field(word, kLineOffset));
     script->first_column = smi_value(objects_.field(word, kColumnOffset));
     script->ends = line_ends(objects_.utf16(objects_.field(word, kSource), kMaxSource));

@@ -56,6 +56,7 @@ class ScriptReader {
 
  private:
   struct Script {
+    uint64_t source = 0, name_word = 0, id = 0;  ///< what it was made from
     std::string name;
     std::vector<uint32_t> ends;
     int32_t first_line = 0, first_column = 0;

@@ -40,7 +40,7 @@ std::array<size_t, N> vote(const Heap& heap, MapCache& maps, uint64_t map, SizeO
   size_t cast = 0, pages = 0;
   if (map == 0) return votes;
   for (const Page& page : heap.pages().pages()) {
-    if (page.large || page.stale) continue;
+    if (page.large || page.stale || !heap.pages().load(page)) continue;
     if (cast >= kEnoughVotes || ++pages > (cast ? kMaxPages : kMaxSilentPages)) break;
     for (uint64_t at = 0; at + 64 <= page.area_size() && cast < kEnoughVotes; at += 8) {
       if (load64(page.data + at) != map) continue;

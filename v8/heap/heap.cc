@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "postmortem/model/lazy_memory.h"
 #include "v8/heap/calibration.h"
 #include "v8/heap/root_scanner.h"
 #include "v8/heap/scavenge.h"
@@ -44,8 +45,30 @@ bool Heap::choose_page_layout() {
   if (best.empty()) return false;
   provenance_.page_layout = describe(chosen, rows, best.size());
   classify_pages(target_, module_, layout_, best);
-  for (Page& page : best) attach_data(target_, page);
+  const LazyMemory* lazy = lazy_memory(target_.memory());
+  if (lazy != nullptr) {
+    for (Page& page : best) page.data = lazy->place_of(page.area_start, page.area_size());
+    std::erase_if(best, [](const Page& page) { return page.data == nullptr; });
+  } else {
+    for (Page& page : best) attach_data(target_, page);
+  }
   pages_ = PageTable(std::move(best));
+  if (lazy != nullptr)
+    pages_.make_live(*lazy, [this](Address chunk, Page& page) { return read_live_page(chunk, page); });
+  return true;
+}
+
+/// Pages come and go while the process runs; one that is still there has most often changed its flags only.
+bool Heap::read_live_page(Address chunk, Page& page) const {
+  Address owner = page.owner;
+  Space space = page.space;
+  bool known = !page.chunk.is_null();
+  if (!read_page(target_, layout_.table.page, chunk, page)) return false;
+  classify_page(target_, module_, layout_, page);
+  if (known && owner == page.owner) page.space = space;
+  for (const Isolate& isolate : isolates_) {
+    if (isolate.heap == page.heap) page.isolate = isolate.index;
+  }
   return true;
 }
 
@@ -178,6 +201,7 @@ void Heap::validate() {
   for (const Page& page : pages_.pages()) {
     bool one = page.space == Space::kOld || page.space == Space::kCode || page.space == Space::kTrusted;
     if (page.stale || (page.space != Space::kReadOnly && !(one && done.insert(page.space).second))) continue;
+    if (!pages_.load(page)) continue;
     walker.walk(page, areas_of(page), provenance_.validation,
                 [](uint64_t, const MapInfo&, uint64_t, const std::byte*) {});
     ++provenance_.validated_pages;
@@ -215,6 +239,20 @@ void Heap::try_neighbouring_tables() {
   attempt(best);
 }
 
+/// Of a process that goes on running nothing is walked but what shows that the layout fits, where that is not known for
+/// sure: single objects are read, and each is checked.
+void Heap::fit_live_layout() {
+  areas_.resize(pages_.pages().size());
+  layout_.map.descriptors = vote_map_descriptors(*this);
+  calibration_.feedback_vector_length = layout_.table.feedback_vector_length;
+  calibration_.feedback_vector_header = layout_.table.feedback_vector_header;
+  provenance_.table = "V8 " + std::to_string(layout_.table.major) + "." + std::to_string(layout_.table.minor);
+  if (layout_.exact) return;
+  calibrate_sizes();
+  validate();
+  try_neighbouring_tables();
+}
+
 Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& module) {
   std::unique_ptr<Heap> heap(new Heap(target, module));
   const Constants& constants = heap->constants_ = Constants::load(target, module);
@@ -243,6 +281,10 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   }
   heap->assign_threads();
   heap->build_types();
+  if (heap->is_live()) {
+    heap->fit_live_layout();
+    return heap;
+  }
   std::vector<NativeRange> ranges;
   for (const Isolate& isolate : heap->isolates_) {
     Address from = isolate.roots.table - kIsolateDataBefore;

@@ -60,7 +60,12 @@ class Heap {
   const Provenance& provenance() const { return provenance_; }
   const Constants& constants() const { return constants_; }
   const RootNames& root_names() const { return root_names_; }
-  std::span<const LinearArea> areas_of(const Page& page) const { return areas_[&page - pages_.pages().data()]; }
+  std::span<const LinearArea> areas_of(const Page& page) const {
+    auto index = static_cast<size_t>(&page - pages_.pages().data());
+    return index < areas_.size() ? areas_[index] : std::span<const LinearArea>();  // a page of a live process
+  }
+  /// The process goes on running: nothing stays as it is but what V8 never changes.
+  bool is_live() const { return pages_.is_live(); }
 
   /// The tagged value of a root; 0 when there is no such root in this version.
   uint64_t root(std::string_view name, uint32_t isolate = 0) const;
@@ -83,6 +88,8 @@ class Heap {
   Heap(const Target& target, const Module& module) : target_(target), module_(module) {}
 
   bool choose_page_layout();
+  bool read_live_page(Address chunk, Page& page) const;
+  void fit_live_layout();
   bool find_isolates(uint16_t map_type);
   void assign_threads();
   void build_types();

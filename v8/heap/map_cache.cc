@@ -1,5 +1,6 @@
 #include "v8/heap/map_cache.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace inquest::v8 {
@@ -76,6 +77,12 @@ const MapInfo* MapCache::find_slow(uint64_t word, Entry& entry) {
   }
   entry = {word, info};
   return info;
+}
+
+void MapCache::clear() {
+  std::ranges::fill(front_, Entry());
+  std::ranges::fill(table_, Entry());
+  maps_.clear();
 }
 
 void MapCache::grow() {

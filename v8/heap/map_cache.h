@@ -38,6 +38,9 @@ class MapCache {
     return find_slow(word, entry);
   }
 
+  /// Forgets all maps: those of a process that goes on running may move. What was found before is void.
+  void clear();
+
   size_t size() const { return maps_.size(); }
   const MapInfo& at(uint32_t index) const { return maps_[index]; }
 

@@ -34,27 +34,6 @@ bool plausible(const Target& target, const Page& page) {
   return true;
 }
 
-bool read_page(const Target& target, const PageHeaderLayout& layout, Address chunk, Page& page) {
-  auto bytes = target.memory().view(chunk, kHeaderBytes);
-  if (bytes.size() < kHeaderBytes) return false;
-  page.chunk = chunk;
-  page.header = chunk;
-  page.flags = word_at(bytes, layout.flags);
-  if (page.flags >= kMaxFlags) return false;
-  if (layout.separate_metadata) {
-    page.header = Address(word_at(bytes, 8));
-    if (page.header.is_null() || page.header.value() % 8) return false;
-    bytes = target.memory().view(page.header, kHeaderBytes);
-    if (bytes.size() < kHeaderBytes) return false;
-  }
-  page.size = word_at(bytes, layout.size);
-  page.heap = Address(word_at(bytes, layout.heap));
-  page.area_start = Address(word_at(bytes, layout.area_start));
-  page.area_end = Address(word_at(bytes, layout.area_end));
-  page.owner = Address(word_at(bytes, layout.owner));
-  return plausible(target, page);
-}
-
 /// Part of the mangled vtable name after "_ZTVN2v88internal" and the length digits.
 struct VtableName {
   std::string_view name;
@@ -132,7 +111,44 @@ OwnerKind classify_owner(const Target& target, const Module& module, const Layou
   return {};
 }
 
+/// `space` is what the owner tells; where that is nothing the flags do.
+void set_space(const Layout& layout, Space space, Page& page) {
+  if (space == Space::kUnknown) {
+    if (page.flags & (1ull << layout.table.read_only_flag_bit))
+      space = Space::kReadOnly;
+    else if (page.flags & (kFromPage | kToPage))
+      space = Space::kNew;
+    else
+      space = Space::kOld;
+  }
+  page.space = space;
+  page.large = is_large_space(space) || page.size > layout.table.page_size;
+  page.from_space = (page.flags & kFromPage) != 0 && (page.flags & kToPage) == 0;
+  page.stale = page.from_space;
+}
+
 }  // namespace
+
+bool read_page(const Target& target, const PageHeaderLayout& layout, Address chunk, Page& page) {
+  auto bytes = target.memory().view(chunk, kHeaderBytes);
+  if (bytes.size() < kHeaderBytes) return false;
+  page.chunk = chunk;
+  page.header = chunk;
+  page.flags = word_at(bytes, layout.flags);
+  if (page.flags >= kMaxFlags) return false;
+  if (layout.separate_metadata) {
+    page.header = Address(word_at(bytes, 8));
+    if (page.header.is_null() || page.header.value() % 8) return false;
+    bytes = target.memory().view(page.header, kHeaderBytes);
+    if (bytes.size() < kHeaderBytes) return false;
+  }
+  page.size = word_at(bytes, layout.size);
+  page.heap = Address(word_at(bytes, layout.heap));
+  page.area_start = Address(word_at(bytes, layout.area_start));
+  page.area_end = Address(word_at(bytes, layout.area_end));
+  page.owner = Address(word_at(bytes, layout.owner));
+  return plausible(target, page);
+}
 
 const char* space_name(Space space) {
   switch (space) {
@@ -180,19 +196,13 @@ void classify_pages(const Target& target, const Module& module, const Layout& la
       if (fresh) it->second = classify_owner(target, module, layout, page.owner);
       kind = it->second;
     }
-    if (kind.space == Space::kUnknown) {
-      if (page.flags & (1ull << layout.table.read_only_flag_bit))
-        kind.space = Space::kReadOnly;
-      else if (page.flags & (kFromPage | kToPage))
-        kind.space = Space::kNew;
-      else
-        kind.space = Space::kOld;
-    }
-    page.space = kind.space;
-    page.large = is_large_space(kind.space) || page.size > layout.table.page_size;
-    page.from_space = (page.flags & kFromPage) != 0 && (page.flags & kToPage) == 0;
-    page.stale = page.from_space;
+    set_space(layout, kind.space, page);
   }
+}
+
+void classify_page(const Target& target, const Module& module, const Layout& layout, Page& page) {
+  Space space = page.owner.is_null() ? Space::kReadOnly : classify_owner(target, module, layout, page.owner).space;
+  set_space(layout, space, page);
 }
 
 void attach_data(const Target& target, Page& page) {

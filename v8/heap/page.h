@@ -64,7 +64,11 @@ struct Page {
 /// anonymous memory whose header makes sense under `layout`. Sorted by address.
 std::vector<Page> find_pages(const Target& target, const PageHeaderLayout& layout);
 
+/// Reads one header, which may have been there before: `page` then holds what it said. False when there is none (now).
+bool read_page(const Target& target, const PageHeaderLayout& layout, Address chunk, Page& page);
+
 /// Sets `space` and `large` of each page: by the name of the owner's vtable, else by its id and the flags.
+void classify_page(const Target& target, const Module& module, const Layout& layout, Page& page);
 void classify_pages(const Target& target, const Module& module, const Layout& layout, std::vector<Page>& pages);
 
 /// Fills `data` and `missing`.

@@ -4,10 +4,16 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "v8/heap/page.h"
+
+namespace inquest {
+class LazyMemory;
+}
 
 namespace inquest::v8 {
 
@@ -31,8 +37,19 @@ class PageTable {
   std::vector<Page>& pages() { return pages_; }
   const std::vector<Page>& pages() const { return pages_; }
 
+  /// The process goes on running: bytes are loaded before they are looked at, and `read_page` is asked for pages that
+  /// have come, and once in a generation for those that are known. Pages that stop being ones are forgotten.
+  using ReadPage = std::function<bool(Address chunk, Page& page)>;
+  void make_live(const LazyMemory& memory, ReadPage read_page);
+  bool is_live() const { return live_ != nullptr; }
+  /// Grows with each refresh of a live process's memory; 0 of a core.
+  uint64_t generation() const;
+  /// Makes sure that the area of a page can be walked; all of it is there already unless the process is alive.
+  bool load(const Page& page) const;
+
   /// The page that holds `address`; of large pages only the first 256 KiB are known, where their object starts.
   const Page* page_of(uint64_t address) const {
+    if (live_) return live_page_of(address);
     if (keys_.empty()) return nullptr;
     uint64_t key = address / kBlock;
     for (size_t slot = slot_of(key);; slot = (slot + 1) & (keys_.size() - 1)) {
@@ -47,6 +64,7 @@ class PageTable {
     if (!page || address - page->area_start.value() >= page->area_size()) return std::nullopt;
     uint64_t offset = address - page->area_start.value();
     if (offset + 8 > page->area_size()) return std::nullopt;
+    if (live_ && !has_loaded(address, 8)) return std::nullopt;
     uint64_t value;
     std::memcpy(&value, page->data + offset, sizeof value);
     return value;
@@ -59,7 +77,8 @@ class PageTable {
     uint64_t at = address - page->area_start.value();
     if (at >= page->area_size() || offset > page->area_size() - at) return nullptr;
     at += offset;
-    return size <= page->area_size() - at ? page->data + at : nullptr;
+    if (size > page->area_size() - at || (live_ && !has_loaded(address + offset, size))) return nullptr;
+    return page->data + at;
   }
 
   /// Pointer to the bytes at `address` on our side with at least `size` of them, or nullptr.
@@ -68,11 +87,16 @@ class PageTable {
     if (!page) return nullptr;
     uint64_t offset = address - page->area_start.value();
     if (offset >= page->area_size() || size > page->area_size() - offset) return nullptr;
+    if (live_ && !has_loaded(address, size)) return nullptr;
     return page->data + offset;
   }
 
  private:
   static constexpr uint64_t kBlock = 0x40000;
+  struct Live;
+
+  const Page* live_page_of(uint64_t address) const;
+  bool has_loaded(uint64_t address, uint64_t size) const;
 
   void insert(uint64_t key, uint32_t page) {
     size_t slot = slot_of(key);
@@ -86,6 +110,7 @@ class PageTable {
   std::vector<uint64_t> keys_;
   std::vector<uint32_t> values_;
   int shift_ = 60;
+  std::shared_ptr<Live> live_;
 };
 
 }  // namespace inquest::v8

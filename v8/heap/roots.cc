@@ -142,6 +142,7 @@ std::optional<Roots> find_roots(const Target& target, const PageTable& pages, co
 std::optional<uint16_t> guess_map_type(const PageTable& pages, const Layout& layout) {
   std::map<uint16_t, size_t> votes;
   for (const Page& page : pages.pages()) {
+    if (!pages.load(page)) continue;
     for (uint64_t at = 0; at + 80 <= page.area_size() && at < kPageAlignment; at += 8) {
       uint64_t word;
       std::memcpy(&word, page.data + at, 8);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -97,6 +98,60 @@ TEST_F(EventFile, RoundTrip) {
   EXPECT_EQ(back.other_start, Address(0x9000));
   EXPECT_EQ(back.other_stack, std::vector(24, std::byte{3}));
   EXPECT_THAT(notes, ElementsAre("a note"));
+}
+
+TEST_F(EventFile, JavaScriptFramesAreKept) {
+  ProbeEvent event = this->event(1);
+  event.scripts = ScriptState::kNamed;
+  ScriptFrame frame{.pc = Address(0x4000), .fp = 0x7010, .caller = {}, .functions = {}};
+  frame.caller.set(Registers::kRip, 0x5000);
+  frame.functions.push_back({.kind = "js",
+                             .function = "Order.toJSON",
+                             .file = "/srv/app.js",
+                             .line = 3,
+                             .column = 7,
+                             .inlined = true,
+                             .address = 0x1235,
+                             .tier = "turbofan",
+                             .remark = "marked"});
+  event.script_frames.push_back(frame);
+  write({event});
+  auto events = read();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].scripts, ScriptState::kNamed);
+  ASSERT_EQ(events[0].script_frames.size(), 1u);
+  const ScriptFrame& back = events[0].script_frames[0];
+  EXPECT_EQ(back.pc, Address(0x4000));
+  EXPECT_EQ(back.fp, 0x7010u);
+  EXPECT_TRUE(back.caller.knows(Registers::kRip));
+  EXPECT_EQ(back.caller.values.gpr[Registers::kRip], 0x5000u);
+  ASSERT_EQ(back.functions.size(), 1u);
+  EXPECT_EQ(back.functions[0].function, "Order.toJSON");
+  EXPECT_EQ(back.functions[0].file, "/srv/app.js");
+  EXPECT_EQ(back.functions[0].line, 3u);
+  EXPECT_EQ(back.functions[0].column, 7u);
+  EXPECT_TRUE(back.functions[0].inlined);
+  EXPECT_EQ(back.functions[0].address, 0x1235u);
+  EXPECT_EQ(back.functions[0].tier, "turbofan");
+  EXPECT_EQ(back.functions[0].remark, "marked");
+}
+
+// What files of before do not have: the state and the count of frames.
+TEST_F(EventFile, EarlierFilesHaveNoJavaScriptFrames) {
+  write({event(1)}, false);
+  std::string file = bytes();
+  constexpr size_t kAdded = sizeof(ScriptState) + sizeof(uint32_t);
+  size_t block = 16;  // of the event: behind the magic, for it has no snapshot
+  uint32_t size = 0;
+  std::memcpy(&size, file.data() + block + 4, sizeof size);
+  ASSERT_EQ(block + 8 + size, file.size());
+  size -= kAdded;
+  std::memcpy(file.data() + block + 4, &size, sizeof size);
+  put(file.substr(0, file.size() - kAdded));
+  auto events = read();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].scripts, ScriptState::kNone);
+  EXPECT_EQ(events[0].other_start, Address(0x9000));
 }
 
 TEST_F(EventFile, KilledTracer) {
@@ -200,6 +255,27 @@ TEST(AddressSpace, SnapshotsChangeWithWhatMatters) {
   EXPECT_EQ(space.snapshot(1), first);
   space.add(mapping(20480, 24576, "/lib/b"));
   EXPECT_NE(space.snapshot(1), first);
+}
+
+TEST(ProcessMaps, CodeThatIsMadeWritableStaysCode) {
+  AddressSpace space;
+  auto code = mapping(0x100000, 0x200000, "");
+  code.protection = PROT_READ | PROT_EXEC;
+  space.add(code);
+  auto snapshot = space.snapshot(4'000'003);
+  ASSERT_NE(snapshot, nullptr);
+  EXPECT_TRUE(snapshot->may_run_scripts());
+  auto part = mapping(0x140000, 0x150000, "");
+  part.protection = PROT_READ | PROT_WRITE;
+  space.add(part);
+  EXPECT_EQ(space.snapshot(4'000'003), snapshot);
+  EXPECT_EQ(space.mappings().size(), 1u);
+  auto more = mapping(0x1f0000, 0x210000, "");
+  more.protection = PROT_READ | PROT_EXEC;
+  space.add(more);
+  EXPECT_NE(space.snapshot(4'000'003), snapshot) << "there is more of it";
+  space.add(mapping(0x140000, 0x150000, "/lib/a"));
+  EXPECT_EQ(space.mappings().size(), 4u);
 }
 
 TEST(ProcessMaps, ForkCopiesAndExecClears) {

@@ -1,0 +1,71 @@
+#include "ncurses_probes/capture/running_target.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace inquest::probes {
+namespace {
+constexpr size_t kMaxThreads = 256;
+}
+
+void RunningTarget::Memory::show(const LiveMemory& live, std::span<const StackPiece> pieces, const ProbeEvent& event) {
+  live_ = &live;
+  time_ = event.time;
+  pieces_.clear();
+  gone_.clear();
+  for (const StackPiece& piece : pieces) {
+    if (piece.bytes.empty()) continue;
+    pieces_.push_back(piece);
+    Address end = piece.start + piece.bytes.size();
+    const MemoryRegion* region = live.region_of(piece.start);
+    // Above a thread's stack lies what the C library keeps about the thread.
+    if (region != nullptr) gone_.push_back({region->start, event.stack_is_whole ? end : region->end()});
+  }
+}
+
+uint64_t RunningTarget::Memory::age() const {
+  timespec now = {};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  uint64_t time = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  return time > time_ ? time - time_ : 0;
+}
+
+std::span<const std::byte> RunningTarget::Memory::view(Address address, uint64_t limit) const {
+  for (const StackPiece& piece : pieces_) {
+    uint64_t inside = address - piece.start;
+    if (inside < piece.bytes.size())
+      return piece.bytes.subspan(inside, std::min<uint64_t>(limit, piece.bytes.size() - inside));
+  }
+  for (const Range& range : gone_) {
+    if (address >= range.start && address < range.end) return {};
+    if (address < range.start) limit = std::min(limit, range.start - address);
+  }
+  return live_->view(address, limit);
+}
+
+bool RunningTarget::show(const ProbeEvent& event, std::span<const StackPiece> pieces) {
+  if (!event.at_random) return false;
+  if (pid_ != event.pid || at_random_ != event.at_random) {
+    pid_ = event.pid;
+    at_random_ = event.at_random;
+    live_ = LiveMemory::open(event.pid, *event.at_random);
+    ended_ = live_ == nullptr;
+    threads_.clear();
+  } else if (!ended_) {
+    ended_ = !live_->refresh();
+  }
+  if (ended_) return false;
+  memory_.show(*live_, pieces, event);
+  std::erase_if(threads_, [&](const Thread& thread) { return thread.tid == event.tid; });
+  if (threads_.size() >= kMaxThreads) threads_.pop_back();
+  threads_.insert(threads_.begin(), event.thread);
+  facts_ = {};
+  facts_.pid = event.pid;
+  facts_.command = event.comm;
+  facts_.at_random = event.at_random;
+  return true;
+}
+
+}  // namespace inquest::probes

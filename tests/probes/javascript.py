@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""JavaScript frames on the stacks of probes in running Node.js processes.
+
+    tests/probes/javascript.py CASE --inquest PROGRAM
+
+chains       for each Node.js at hand: functions, files, lines and columns as Error.stack had them at the call, from tiers of every
+             kind, builtins, evals and async functions; live and from an event file, in JSON, text and folded
+workers      the same in a worker thread
+natives      the native frames around them are gdb's
+random       calls of functions chosen at random while the program makes garbage: no wrong name, also at full speed
+ended        a process that ends right after the call: native frames and a note, or the right names
+stripped     a program without its symbol table
+"""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+from probing import ENVIRONMENT, HERE, Unavailable, events_of, expect, main, run
+
+PROGRAM = HERE / "programs" / "frames.js"
+PROBE = "libc.so.6:getppid"
+MAJORS = ["12.22.12", "14.21.3", "16.20.2", "18.20.8", "20.20.2", "22.23.3", "24.21.0", "26.10.0"]
+CACHE = pathlib.Path.home() / ".cache" / "inquest" / "node"
+
+
+def nodes() -> list[pathlib.Path]:
+    found = [CACHE / version / "bin" / "node" for version in MAJORS if (CACHE / version / "bin" / "node").exists()]
+    if not found and shutil.which("node"):
+        found = [pathlib.Path(shutil.which("node"))]
+    if not found:
+        raise Unavailable("no Node.js: scripts/fetch_node VERSION")
+    return found
+
+
+def name_of(node: pathlib.Path) -> str:
+    return node.parent.parent.name
+
+
+def is_in_error_stack(frame: dict) -> bool:
+    return frame["kind"] == "js" or (frame["kind"] == "builtin" and "function_address" in frame)
+
+
+def shown(frame: dict) -> str:
+    place = ":".join(str(frame[key]) for key in ("file", "line", "column") if key in frame) or "<anonymous>"
+    return f"{frame['function']} ({place})" if frame["function"] else place
+
+
+def traced(inquest: pathlib.Path, node: pathlib.Path, *words, options: tuple = (), status: int = 0) -> tuple[list[dict], dict, str]:
+    """Events with their stacks, what the program printed, and the notes."""
+    done = run([inquest, "trace", "--json", *options, PROBE, "--", node, PROGRAM, *words], timeout=120)
+    expect(done.returncode in (status, 1), f"{name_of(node)} {words}: status {done.returncode}: {done.stderr[-800:]}")
+    said = [line for line in done.stdout.splitlines() if line.startswith(('{"stacks"', '{"calls"'))]
+    return events_of(done.stdout), json.loads(said[-1]) if said else {}, done.stderr
+
+
+def compare(name: str, event: dict, truth: list[str]) -> int:
+    """How many frames were compared. Those of V8 are as Error.stack had them; the innermost stands at another call of the line."""
+    ours = [frame for frame in event["frames"] if is_in_error_stack(frame)]
+    truth = [line for line in truth if not line.startswith("async ")]
+    marked = [frame for frame in ours if "remark" in frame]
+    mine = [shown(frame) for frame in ours]
+    if mine and truth:
+        mine[0], truth[0] = (re.sub(r":\d+(\)?)$", r"\1", text) for text in (mine[0], truth[0]))
+    for i in range(max(len(mine), len(truth))):
+        got, wanted = (lines[i] if i < len(lines) else None for lines in (mine, truth))
+        if got != wanted and not (i < len(ours) and ours[i] in marked):
+            expect(False, f"{name}, frame {i}: {got!r}, Error.stack has {wanted!r}\n" + "\n".join(map(str, zip(mine, truth))))
+    expect(event["complete"], f"{name}: the stack ends early: {event.get('stop_reason')}")
+    return len(truth) - len(marked)
+
+
+def check_chains(inquest: pathlib.Path, node: pathlib.Path, *words, options: tuple = (), may_lack: bool = False) -> list[dict]:
+    events, said, notes = traced(inquest, node, "chains", *words, options=options)
+    name = name_of(node)
+    expect(len(events) == len(said["stacks"]) > 10, f"{name}: {len(events)} events, the program made {len(said['stacks'])} calls: {notes}")
+    pairs = list(enumerate(zip(events, said["stacks"])))
+    if may_lack and "lack the names of JavaScript" in notes:
+        pairs = [pair for pair in pairs if any(is_in_error_stack(frame) for frame in pair[1][0]["frames"])]
+    compared = sum(compare(f"{name}, event {i}", event, truth) for i, (event, truth) in pairs)
+    frames = [frame for event in events for frame in event["frames"]]
+    tiers = sorted({frame.get("tier", "") for frame in frames} - {""})
+    inlined = sum(frame["inlined"] and frame["kind"] == "js" for frame in frames)
+    marked = sum("remark" in frame for frame in frames)
+    print(f"{name}: {len(events)} events, {compared} frames as in Error.stack, {marked} marked, tiers {' '.join(tiers)}, {inlined} inlined")
+    expect(compared > 0, f"{name}: no frame was named: {notes}")
+    expect(may_lack or compared > 3 * marked, f"{name}: {marked} frames are marked, {compared} right")
+    expect(may_lack or ("ignition" in tiers and len(tiers) > 1), f"{name}: tiers {tiers}")
+    return events
+
+
+def chains(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    for node in nodes():
+        check_chains(inquest, node)
+    file = work / "run.events"
+    done = run([inquest, "trace", "-o", file, PROBE, "--", nodes()[-1], PROGRAM, "chains"], timeout=120)
+    said = json.loads([line for line in done.stdout.splitlines() if line.startswith('{"stacks"')][-1])
+    expect(done.returncode == 0, f"-o: status {done.returncode}: {done.stderr}")
+    kept = json.loads(run([inquest, "events", "--json", file]).stdout)["events"]
+    expect(len(kept) == len(said["stacks"]), f"-o: {len(kept)} events of {len(said['stacks'])}")
+    for i, (event, truth) in enumerate(zip(kept, said["stacks"])):
+        compare(f"from the file, event {i}", event, truth)
+    text = run([inquest, "events", file]).stdout
+    expect(re.search(rf"^ +#\d+ +hit at {re.escape(str(PROGRAM))}:14:\d+", text, re.M), f"text: {text[:3000]}")
+    folded = run([inquest, "events", "--count", "stack", file]).stdout
+    expect(re.search(rf";viaMap {re.escape(str(PROGRAM))}:\d+;<builtin> Array\.map;each ", folded), f"folded: {folded[:3000]}")
+
+
+def workers(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    for node in nodes():
+        check_chains(inquest, node, "worker")
+
+
+def natives(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    node = next((one for one in nodes() if name_of(one).startswith("22.")), nodes()[-1])
+    if not shutil.which("gdb"):
+        raise Unavailable("apt-get install gdb")
+    commands = ["set debuginfod enabled off", "set pagination off", "set width 0", "set confirm off", "set breakpoint pending on",
+                "set print frame-arguments none", "break getppid", "run", "backtrace", "kill"]
+    done = run(["gdb", "-nx", "-batch", *(word for line in commands for word in ("-ex", line)), "--args", node, PROGRAM, "exit"], timeout=200)
+    theirs = []
+    for line in re.findall(r"^#\d+\s+(?:0x[0-9a-f]+ in )?(.*)$", done.stdout, re.M):
+        theirs.append(re.sub(r" \(.*$", "", line).strip())
+    events, _, _ = traced(inquest, node, "exit")
+    expect(events and theirs, f"gdb: {done.stdout[-1500:]}{done.stderr[-500:]}")
+    mine = [re.sub(r"\(.*$", "", frame.get("function", "")).strip() for frame in events[0]["frames"] if frame["kind"] == "native"]
+    # gdb names code of V8 by symbols of builtins or not at all.
+    others = [re.sub(r"\(.*$", "", name).strip() for name in theirs if not name.startswith(("Builtins_", "??"))]
+    # It leaves out functions that jumped to the next one where there is no debug information, and stops at V8's code.
+    rest = iter(mine)
+    distinct = [name for i, name in enumerate(others) if name and name not in others[:i]]
+    found = [name for name in distinct if name in rest]
+    print(f"{len(mine)} native frames, {len(theirs)} of gdb before V8's code, {len(found)} compared")
+    expect(len(found) == len(distinct) >= 4, f"ours {mine}\ngdb's {others}")
+
+
+def check_random(inquest: pathlib.Path, node: pathlib.Path, count: int, pause: int) -> float:
+    """The share of events that were named. None may have a wrong name."""
+    events, said, notes = traced(inquest, node, "random", count, pause)
+    expect(len(events) == len(said["calls"]), f"{name_of(node)}: {len(events)} events of {len(said['calls'])}: {notes[-500:]}")
+    right = marked = 0
+    for event, which in zip(events, said["calls"]):
+        own = next((frame for frame in event["frames"] if is_in_error_stack(frame)), None)
+        # Functions are named like their number.
+        if own is not None and re.search(rf"\bkind{which}$", own["function"]):
+            right += 1
+        else:
+            expect(own is None or "remark" in own, f"{name_of(node)}: {own}, the program called kind{which}")
+            marked += 1
+    print(f"{name_of(node)}: {count} calls with {pause} ms between them: {right} right, {marked} marked or without names, none wrong")
+    expect(marked == 0 or "moved" in notes or "lack the names" in notes, f"{name_of(node)}: no note: {notes}")
+    return right / len(events)
+
+
+def random(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    for node in nodes():
+        share = check_random(inquest, node, 300, 10)
+        expect(share > 0.5, f"{name_of(node)}: only {share:.0%} named")
+    check_random(inquest, nodes()[-1], 10_000, 0)
+
+
+def ended(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    for node in nodes():
+        for _ in range(3):
+            events, _, notes = traced(inquest, node, "exit")
+            expect(len(events) == 1 and events[0]["complete"], f"{name_of(node)}: {events}")
+            names = [frame["function"] for frame in events[0]["frames"] if is_in_error_stack(frame)]
+            expect(names[:1] == ["last"] or "lack the names of JavaScript" in notes, f"{name_of(node)}: {names}, {notes}")
+
+
+def stripped(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    done = 0
+    for node in nodes():
+        if not name_of(node).startswith(("16.", "20.", "24.")):
+            continue
+        bare = work / name_of(node) / "bin" / "node"
+        bare.parent.mkdir(parents=True)
+        subprocess.run(["strip", "-s", "-o", bare, node], check=True, env=ENVIRONMENT)
+        check_chains(inquest, bare, may_lack=True)
+        done += 1
+    if done == 0:
+        raise Unavailable("no Node.js of 16, 20 or 24")
+
+
+if __name__ == "__main__":
+    main(chains, workers, natives, random, ended, stripped)
