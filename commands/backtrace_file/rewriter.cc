@@ -105,6 +105,7 @@ void Rewriter::place_block() {
       continue;
     }
     Batch& batch = batches_[placement.object];
+    if (batch.slots.empty()) batch.slots.reserve(placements.size());
     uint64_t address = *placement.link_time - !block_.frames[i].exact;
     auto [slot, is_new] = batch.slots.emplace(address, static_cast<uint32_t>(batch.addresses.size()));
     if (is_new) batch.addresses.push_back(address);

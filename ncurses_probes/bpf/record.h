@@ -61,7 +61,7 @@ struct inquest_operands {
 /* A value that an argument leads to. */
 struct inquest_member {
   __s32 offsets[INQUEST_MEMBER_LOADS]; /* of each load, from the pointer before it */
-  __s32 add;                           /* to the pointer of the last load: where text that is part of a structure begins */
+  __s32 add; /* to the pointer of the last load: where text that is part of a structure begins */
   __u8 loads;
   __u8 argument; /* as in inquest_term */
   __u8 size;     /* bytes of the last load: 1, 2, 4 or 8 */

@@ -85,7 +85,8 @@ const std::vector<ScopeTree::Extent>& ScopeTree::parents_below(const Die& die) {
   if (!is_new) return entry->second;
   Die child = die.first_child();
   if (!child) return entry->second;
-  std::vector<Extent>& extents = entry->second;
+  thread_local std::vector<Extent> extents;  // grown once for all, copied as small as they are
+  extents.clear();
   bool open = false;  // the last of them has no end so far
   // What is below a DIE is passed over once per level above it where there is no DW_AT_sibling.
   constexpr uint64_t kTimesVisited = 8;
@@ -100,7 +101,7 @@ const std::vector<ScopeTree::Extent>& ScopeTree::parents_below(const Die& die) {
     open = walk.shape().has_children;
     if (open) extents.push_back({walk.offset(), UINT64_MAX});
   }
-  return entry->second;
+  return entry->second = extents;
 }
 
 std::vector<Die> ScopeTree::around(uint64_t offset, bool* gave_up) {
