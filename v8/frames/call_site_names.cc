@@ -178,7 +178,30 @@ std::string CallSiteNames::find_method_name(const CallSite& site, uint64_t recei
   return found != 0 && !ambiguous ? objects_.string(found).value_or("") : std::string();
 }
 
+CallSiteNames::CallKey CallSiteNames::key_of(const CallSite& site) const {
+  auto map_of = [&](uint64_t word) {
+    const MapInfo* map = objects_.map_of(word);
+    return map != nullptr ? map->map : 0;
+  };
+  uint64_t receiver = site.receiver.value_or(0);
+  uint64_t called = uint64_t{site.constructor} | uint64_t{site.async} << 1 | uint64_t{site.receiver.has_value()} << 2;
+  uint64_t map = site.receiver_map != 0 ? site.receiver_map : map_of(receiver);
+  return {site.function, site.shared, receiver, map, called};
+}
+
 std::string CallSiteNames::text(const CallSite& site) const {
+  constexpr size_t kMostNames = 10'000;
+  constexpr std::chrono::seconds kMoment(1);
+  if (!objects_.heap().is_live()) return find_text(site);
+  auto now = std::chrono::steady_clock::now();
+  if (remembered_.size() >= kMostNames) remembered_.clear();
+  Remembered& known = remembered_[key_of(site)];
+  if (known.when == std::chrono::steady_clock::time_point() || now - known.when > kMoment)
+    known = {now, find_text(site)};
+  return known.text;
+}
+
+std::string CallSiteNames::find_text(const CallSite& site) const {
   std::string name = function_name(site);
   std::string prefix = site.async ? "async " : "";
   if (site.constructor) return prefix + "new " + (name.empty() ? "<anonymous>" : name);

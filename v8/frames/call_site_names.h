@@ -5,6 +5,8 @@
 // The rules differ between versions, see the constants in the source file.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -44,6 +46,17 @@ class CallSiteNames {
   void clear();
 
  private:
+  /// A name in a live process, where looking it up anew for each event would take most of the time. Another function or
+  /// class in the same places is told by the words below; one that looks the same even so is gone a moment later.
+  struct Remembered {
+    std::chrono::steady_clock::time_point when;
+    std::string text;
+  };
+  /// Function, SharedFunctionInfo, receiver, its map, and how it was called.
+  using CallKey = std::array<uint64_t, 5>;
+  CallKey key_of(const CallSite& site) const;
+  std::string find_text(const CallSite& site) const;
+
   std::string type_name(uint64_t receiver) const;
   std::string type_name_by_map(uint64_t receiver_map) const;
   std::string method_name(const CallSite& site, uint64_t receiver) const;
@@ -60,6 +73,7 @@ class CallSiteNames {
   const FrameOffsets& offsets_;
   mutable std::vector<std::unique_ptr<ConstructorNames>> constructor_names_;
   mutable std::map<std::pair<uint64_t, uint64_t>, std::string> method_names_;  ///< by function and receiver
+  mutable std::map<CallKey, Remembered> remembered_;
 };
 
 }  // namespace inquest::v8
