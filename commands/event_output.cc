@@ -70,6 +70,12 @@ void append_event_stack(Output& output, const NativeStack& stack) {
     output.print("        (ends early: {})\n", escape_text(stack.stack.stop_reason));
 }
 
+void add_source_notes(const ProbeEventSource& source, const std::optional<Error>& problem, Report& report) {
+  if (problem) report.warn(problem->line()), report.incomplete = true;
+  for (std::string& remark : source.remarks()) report.note(std::move(remark));
+  for (std::string& note : source.notes()) report.warn(std::move(note)), report.incomplete = true;
+}
+
 void write_event_members(JsonWriter& json, const ProbeEvent& event, const NativeStack& stack) {
   json.field("time", iso_time(event.wall_time));
   json.field("boot_ns", event.time);

@@ -1,11 +1,13 @@
 // A tracer's events as text and as lines of JSON.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "commands/json_writer.h"
 #include "commands/native_stack.h"
 #include "commands/output.h"
+#include "commands/report.h"
 #include "postmortem/model/probe_event.h"
 
 namespace inquest::commands {
@@ -18,6 +20,9 @@ std::string clock_text(int64_t wall_time);
 
 /// The frames, one to a line and numbered.
 void append_event_stack(Output& output, const NativeStack& stack);
+
+/// What the source of the events says at its end; `problem`: why it ended early.
+void add_source_notes(const ProbeEventSource& source, const std::optional<Error>& problem, Report& report);
 
 /// The members of an event's JSON object.
 void write_event_members(JsonWriter& json, const ProbeEvent& event, const NativeStack& stack);

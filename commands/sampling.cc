@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "commands/event_output.h"
 #include "commands/event_stacks.h"
 #include "commands/flame_graph.h"
 #include "commands/stack_profile.h"
@@ -31,12 +32,7 @@ class SamplingBody : public ReportBody {
   bool is_only_memory() const override { return false; }
 
   void add_late_notes(Report& report) const override {
-    if (problem_) {
-      report.warn(problem_->line());
-      report.incomplete = true;
-    }
-    for (std::string& remark : source_->remarks()) report.note(std::move(remark));
-    for (std::string& note : source_->notes()) report.warn(std::move(note)), report.incomplete = true;
+    add_source_notes(*source_, problem_, report);
   }
 
  protected:

@@ -57,12 +57,7 @@ class TraceBody : public ReportBody {
   }
 
   void add_late_notes(Report& report) const override {
-    if (problem_) {
-      report.warn(problem_->line());
-      report.incomplete = true;
-    }
-    for (std::string& remark : source_->remarks()) report.note(std::move(remark));
-    for (std::string& note : source_->notes()) report.warn(std::move(note)), report.incomplete = true;
+    add_source_notes(*source_, problem_, report);
     for (std::string& note : stacks_.notes()) report.warn(std::move(note)), report.incomplete = true;
     TraceStatistics statistics = source_->statistics();
     if (counts_) counts_->add_notes(report);
