@@ -5,7 +5,7 @@ import pathlib
 import random
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import object_ids
 
@@ -121,6 +121,7 @@ class Case:
     expected: set[Edge]
     found: dict[Edge, int]
     holders: dict[int, str]  # type of the holders in the snapshot, by address
+    holder_names: dict[int, str] = field(default_factory=dict)
 
     def missing(self) -> set[Edge]:
         return self.expected - self.found.keys()
@@ -162,8 +163,18 @@ def reason_for(case: Case, edge: Edge) -> str | None:
             return "double field"
     if major < 18 and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "weak"):
         return "weak before 18"
+    native_context = "NativeContext" in case.holder_names.get(edge.holder, "")
+    if native_context and case.type == "code" and _has(case.missing(), edge.holder, "weak") and _has(case.extra(), edge.holder, "internal"):
+        return "list of optimized code"
     if major < 16 and edge.kind == "property" and _is_symbol_of(edge, case):
         return "symbol before 16"
+    # Numbers that are changed in place are structures of V8's in snapshots before 14.
+    if extra and edge.kind == "property" and case.type == "hidden" and Edge(case.found[edge], "internal") in case.expected:
+        return "double field"
+    if extra and edge.kind == "property" and case.holder_names.get(edge.holder) in ("ArrayBuffer", "SharedArrayBuffer"):
+        return "array buffer"
+    if extra and edge.kind == "internal" and "AllocationSite" in case.name and "AllocationSite" in case.holder_names.get(edge.holder, ""):
+        return "allocation sites"
     if extra and edge.kind == "property" and "AccessorInfo" in case.name:
         return "native accessor"
     if not extra and case.type == "code" and holder_type == "closure":
@@ -195,6 +206,7 @@ def compare(directory: pathlib.Path, references, version: str, count: int = 1000
         for edge in case.missing() | case.extra():
             if edge.holder in by_address:
                 case.holders[edge.holder] = snapshot.types[by_address[edge.holder]]
+                case.holder_names[edge.holder] = snapshot.strings[snapshot.names[by_address[edge.holder]]]
         compared += len(case.expected)
         for edge in sorted(case.missing() | case.extra(), key=lambda edge: (edge.holder, edge.kind, edge.name)):
             reason = reason_for(case, edge)
