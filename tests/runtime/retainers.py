@@ -13,8 +13,8 @@ import object_ids
 SHARES = {"object": 400, "closure": 150, "string": 150, "array": 100, "number": 60, "hidden": 40, "code": 40,
           "concatenated string": 20, "sliced string": 20, "regexp": 10, "symbol": 5, "bigint": 5}
 NAMED = {"property", "element", "context", "shortcut"}  # compared with their names; the others by holder and kind
-# Follow from the prototype in the map, which is compared: of any object, and of a global proxy.
-PROTOTYPES = {("property", "__proto__"), ("shortcut", "global_object")}
+# Follow from the map, which is compared: the prototype of any object, and of a global proxy; its context.
+PROTOTYPES = {("property", "__proto__"), ("shortcut", "global_object"), ("shortcut", "native_context")}
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,11 @@ def reason_for(case: Case, edge: Edge) -> str | None:
             return "double field"
     if major < 18 and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "weak"):
         return "weak before 18"
+    if not extra and holder_type == "native":
+        return "outside of the heap"
     native_context = "NativeContext" in case.holder_names.get(edge.holder, "")
+    if extra and native_context and "NativeContext" in case.name:
+        return "list of contexts"
     if native_context and case.type == "code" and _has(case.missing(), edge.holder, "weak") and _has(case.extra(), edge.holder, "internal"):
         return "list of optimized code"
     if major < 16 and edge.kind == "property" and _is_symbol_of(edge, case):
