@@ -31,9 +31,7 @@ class SamplingBody : public ReportBody {
   bool works_while_writing() const override { return true; }
   bool is_only_memory() const override { return false; }
 
-  void add_late_notes(Report& report) const override {
-    add_source_notes(*source_, problem_, report);
-  }
+  void add_late_notes(Report& report) const override { add_source_notes(*source_, problem_, report); }
 
  protected:
   template <class Take>
