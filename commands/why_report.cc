@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "commands/text_escape.h"
-#include "postmortem/crash/instruction.h"
+#include "postmortem/code/instruction.h"
 #include "postmortem/crash/names.h"
 
 namespace inquest::commands {
@@ -21,13 +21,13 @@ constexpr std::array kShown = {Registers::kRax, Registers::kRbx, Registers::kRcx
                                Registers::kR10, Registers::kR11, Registers::kR12, Registers::kR13, Registers::kR14,
                                Registers::kR15, Registers::kRip};
 
-const char* access_name(crash::Access access) {
+const char* access_name(code::Access access) {
   switch (access) {
-    case crash::Access::kRead: return "read";
-    case crash::Access::kWrite:
-    case crash::Access::kReadWrite: return "write";
-    case crash::Access::kExecute: return "execute";
-    case crash::Access::kNone: return "";
+    case code::Access::kRead: return "read";
+    case code::Access::kWrite:
+    case code::Access::kReadWrite: return "write";
+    case code::Access::kExecute: return "execute";
+    case code::Access::kNone: return "";
   }
   return "";
 }
@@ -152,7 +152,7 @@ class WhyBody : public ReportBody {
     size_t column = 0;
     for (Registers::Index index : kShown) {
       if (!registers().knows(index)) continue;
-      out.print("{}{:>3} {:<18}", column % 4 == 0 ? "   " : "  ", crash::register_name(index),
+      out.print("{}{:>3} {:<18}", column % 4 == 0 ? "   " : "  ", code::register_name(index),
                 fmt::format("{:#x}", registers().values.gpr[index]));
       if (++column % 4 == 0) out.append('\n');
     }
@@ -227,7 +227,7 @@ class WhyBody : public ReportBody {
     json.begin_object("operand");
     json.field("text", why.operand);
     if (why.bad_register) {
-      json.field("register", crash::register_name(*why.bad_register));
+      json.field("register", code::register_name(*why.bad_register));
       if (registers().knows(*why.bad_register)) json.field("value", Address(registers().values.gpr[*why.bad_register]));
     }
     if (why.effective) json.field("effective_address", *why.effective);
@@ -289,7 +289,7 @@ class WhyBody : public ReportBody {
     json.end_object();
     json.begin_object("registers");
     for (Registers::Index index : kShown)
-      if (registers().knows(index)) json.field(crash::register_name(index), Address(registers().values.gpr[index]));
+      if (registers().knows(index)) json.field(code::register_name(index), Address(registers().values.gpr[index]));
     json.end_object();
   }
 

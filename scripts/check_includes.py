@@ -16,11 +16,12 @@ ALLOWED = {
     "postmortem/model": [],
     "postmortem/elf": ["postmortem/model"],
     "postmortem/dwarf": ["postmortem/model", "postmortem/elf"],
-    "postmortem/unwind": ["postmortem/model", "postmortem/elf", "postmortem/crash"],
-    "postmortem/crash": ["postmortem/model"],
+    "postmortem/code": ["postmortem/model"],
+    "postmortem/unwind": ["postmortem/model", "postmortem/elf", "postmortem/code"],
+    "postmortem/crash": ["postmortem/model", "postmortem/code"],
     "v8": ["postmortem/model"],
     "python/cpython": ["postmortem/model"],
-    "commands": ["postmortem/model", "postmortem/crash", "v8", "python/cpython"],
+    "commands": ["postmortem/model", "postmortem/code", "postmortem/crash", "v8", "python/cpython"],
     "engine": [
         "postmortem/model",
         "postmortem/elf",
@@ -45,7 +46,7 @@ CONFINED = {
     "elf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
     "elfutils/": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
     "dwarf.h": ["postmortem/dwarf", "postmortem/unwind"],
-    "capstone/": ["postmortem/crash", "ncurses_probes"],
+    "capstone/": ["postmortem/code", "ncurses_probes"],
     "bpf/": ["ncurses_probes"],
 }
 MAX_LINES = 900

@@ -6,11 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "postmortem/crash/instruction.h"
+#include "postmortem/code/instruction.h"
 #include "postmortem/model/frame.h"
 #include "postmortem/model/target.h"
 
 namespace inquest::crash {
+
+using code::Access;
+using code::Instruction;
+using code::Operand;
 
 /// siginfo_t, of the core's note or of a signal frame on the stack.
 struct SignalFacts {

@@ -5,9 +5,9 @@
 namespace inquest::unwind {
 namespace {
 
-using crash::Flow;
-using crash::Instruction;
-using Kind = crash::Instruction::Kind;
+using code::Flow;
+using code::Instruction;
+using Kind = code::Instruction::Kind;
 
 constexpr size_t kMaxInstructions = 1500;    // of one search: most functions are shorter
 constexpr uint64_t kMaxDecoded = 4'000'000;  // of all searches: some seconds
@@ -15,7 +15,7 @@ constexpr size_t kMaxWays = 8;
 constexpr uint64_t kLongestInstruction = 15;  // Intel SDM volume 2, 2.3.11
 constexpr int64_t kMaxFrameBytes = 1 << 20;
 
-bool is_rsp(const crash::Operand& operand) { return operand.is_register() && operand.reg == Registers::kRsp; }
+bool is_rsp(const code::Operand& operand) { return operand.is_register() && operand.reg == Registers::kRsp; }
 
 bool is_preserved(Registers::Index index) {
   switch (index) {
@@ -32,7 +32,7 @@ bool is_preserved(Registers::Index index) {
 /// Of "mov 16(%rsp),%rbx": where from, as a distance from rsp.
 std::optional<int64_t> loaded_from(const Instruction& instruction) {
   if (instruction.kind != Kind::kMove || instruction.operands.size() != 2) return std::nullopt;
-  const crash::Operand& from = instruction.operands[1];
+  const code::Operand& from = instruction.operands[1];
   if (!from.is_memory() || from.base != Registers::kRsp || from.index || from.size != 8) return std::nullopt;
   return from.displacement;
 }
@@ -48,7 +48,7 @@ bool WaysOut::apply(const Instruction& instruction, Path& path) {
       bool untouched = is_preserved(index) && !path.pushed[index] && (path.way.changed >> index & 1U) == 0;
       if (untouched) path.pushed[index] = path.rsp;
     }
-    return operands.empty() || operands[0].size == 8 || operands[0].kind == crash::Operand::Kind::kImmediate;
+    return operands.empty() || operands[0].size == 8 || operands[0].kind == code::Operand::Kind::kImmediate;
   }
   std::optional<int64_t> source = loaded_from(instruction);
   if (source) *source += path.rsp;
@@ -61,7 +61,7 @@ bool WaysOut::apply(const Instruction& instruction, Path& path) {
   } else if (instruction.writes(Registers::kRsp) && instruction.flow != Flow::kCall) {
     bool adds = instruction.kind == Kind::kAdd, subtracts = instruction.kind == Kind::kSub;
     if ((!adds && !subtracts) || operands.size() != 2 || !is_rsp(operands[0]) ||
-        operands[1].kind != crash::Operand::Kind::kImmediate) {
+        operands[1].kind != code::Operand::Kind::kImmediate) {
       return false;
     }
     path.rsp += adds ? operands[1].displacement : -operands[1].displacement;

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "postmortem/crash/instruction.h"
+#include "postmortem/code/instruction.h"
 #include "postmortem/model/address.h"
 #include "postmortem/model/memory_reader.h"
 
@@ -63,9 +63,9 @@ class WaysOut {
   void follow(Path path, const MemoryReader& memory, Search& search);
   void run(Search& search, size_t limit, const MemoryReader& memory);
   /// Whether rsp is still known behind the instruction.
-  static bool apply(const crash::Instruction& instruction, Path& path);
+  static bool apply(const code::Instruction& instruction, Path& path);
 
-  crash::Disassembler disassembler_;
+  code::Disassembler disassembler_;
   std::unordered_map<uint64_t, std::vector<WayOut>> known_;
   std::map<std::pair<Address, Address>, std::optional<WayIn>> ways_in_;
   std::unordered_set<uint64_t> seen_;  ///< instructions of the search at hand

@@ -6,7 +6,7 @@
 
 #include "postmortem/crash/evaluator.h"
 #include "postmortem/crash/function_bounds.h"
-#include "postmortem/crash/instruction.h"
+#include "postmortem/code/instruction.h"
 #include "postmortem/crash/place.h"
 #include "tests/support/code_process.h"
 

@@ -3,14 +3,14 @@
 //   and the text from a second one;
 // - the access of a memory destination is "read" for stores of vector registers (movups, movdqa, vmovdqu) and for
 //   cmpxchg, and "write" for test (lib/Target of 4.0.2, measured): the kind of instruction decides instead.
-#include "postmortem/crash/instruction.h"
+#include "postmortem/code/instruction.h"
 
 #include <capstone/capstone.h>
 
 #include <array>
 #include <string_view>
 
-namespace inquest::crash {
+namespace inquest::code {
 namespace {
 
 struct RegisterName {
@@ -324,4 +324,4 @@ std::optional<Instruction> Disassembler::decode(std::span<const std::byte> bytes
   return to;
 }
 
-}  // namespace inquest::crash
+}  // namespace inquest::code

@@ -1,4 +1,5 @@
-// One decoded x86-64 instruction, reduced to what an explanation of a crash needs: text, operands, control flow.
+// One decoded x86-64 instruction, reduced to what explanations of crashes and steps up the stack need:
+// text, operands, control flow.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@
 #include "postmortem/model/address.h"
 #include "postmortem/model/target.h"
 
-namespace inquest::crash {
+namespace inquest::code {
 
 /// A general-purpose register as part of an instruction: `rax` for eax, ax and al too.
 using Register = std::optional<Registers::Index>;
@@ -118,4 +119,4 @@ class Disassembler {
   std::unique_ptr<Handles> handles_;
 };
 
-}  // namespace inquest::crash
+}  // namespace inquest::code
