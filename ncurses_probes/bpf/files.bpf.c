@@ -8,6 +8,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "kernel_types.h"
+#include "open_files.h"
 #include "watch.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -32,51 +34,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define TYPE_CHARACTER 0020000
 #define TYPE_BLOCK 0060000
 
-/* The members that are read of the kernel's structures; libbpf finds where they lie (CO-RE). */
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-/* arch/x86/include/asm/ptrace.h */
-struct pt_regs {
-  unsigned long r10, dx, si, di, orig_ax;
-};
-/* include/linux/fs.h */
-struct super_block {
-  __u32 s_dev;
-};
-struct inode {
-  unsigned short i_mode;
-  struct super_block *i_sb;
-  unsigned long i_ino;
-};
-/* include/linux/dcache.h */
-struct qstr {
-  const unsigned char *name;
-};
-struct dentry {
-  struct dentry *d_parent;
-  struct qstr d_name;
-};
-/* include/linux/path.h */
-struct path {
-  struct dentry *dentry;
-};
-struct file {
-  struct inode *f_inode;
-  struct path f_path;
-};
-/* include/linux/fdtable.h */
-struct fdtable {
-  unsigned int max_fds;
-  struct file **fd;
-};
-struct files_struct {
-  struct fdtable *fdt;
-};
-/* include/linux/sched.h */
-struct task_struct {
-  struct files_struct *files;
-};
-#pragma clang attribute pop
-
 const volatile __u32 wanted_tgid = 0;
 
 __u64 not_counted; /* calls for files beyond those that have room */
@@ -96,15 +53,6 @@ struct {
   __type(key, __u32);
   __type(value, struct inquest_file_counts);
 } scratch SEC(".maps");
-
-static __always_inline struct file *file_of(unsigned long descriptor) {
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  if (!table || descriptor >= BPF_CORE_READ(table, max_fds)) return 0;
-  struct file **list = BPF_CORE_READ(table, fd), *file = 0;
-  bpf_probe_read_kernel(&file, sizeof file, list + descriptor);
-  return file;
-}
 
 static __always_inline struct inquest_file_counts *counts_of(struct file *file) {
   struct inode *inode = BPF_CORE_READ(file, f_inode);

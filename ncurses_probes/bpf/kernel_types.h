@@ -39,12 +39,31 @@ struct signal_struct {
   int group_exit_code;
 };
 
+/* include/linux/dcache.h, include/linux/path.h */
+struct qstr {
+  const unsigned char* name;
+};
+struct dentry {
+  struct dentry* d_parent;
+  struct qstr d_name;
+};
+struct path {
+  struct dentry* dentry;
+};
+
 /* include/linux/fs.h, include/linux/fdtable.h */
+struct super_block {
+  __u32 s_dev;
+};
 struct inode {
   unsigned short i_mode;
+  struct super_block* i_sb;
+  unsigned long i_ino;
 };
 struct file {
   struct inode* f_inode;
+  struct path f_path;
+  void* private_data;
 };
 struct fdtable {
   unsigned int max_fds;

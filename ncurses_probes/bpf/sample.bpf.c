@@ -24,6 +24,7 @@ static __always_inline __u32 take_kernel_stack(void *context, void *tail) {
 #define TAIL_BYTES INQUEST_KERNEL_STACK
 #define take_tail(record, context, tail) take_kernel_stack(context, tail)
 #include "capture.h"
+#include "open_files.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -132,11 +133,9 @@ struct call_end {
   long result;
 };
 
-static __always_inline bool is_file(struct task_struct *task, unsigned int number) {
-  struct fdtable *table = task->files->fdt;
-  if (number >= table->max_fds) return false;
-  struct file *file = 0;
-  bpf_probe_read_kernel(&file, sizeof file, table->fd + number);
+static __always_inline bool is_file(unsigned int number) {
+  struct file *file = file_of(number);
+  if (!file) return false;
   unsigned short type = BPF_CORE_READ(file, f_inode, i_mode) & FILE_TYPE;
   return type == FILE_REGULAR || type == FILE_BLOCK;
 }
@@ -166,7 +165,7 @@ int on_result(struct call_end *call) {
   struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
   unsigned long number = 0;
   bpf_core_read(&number, sizeof number, &registers->di);
-  if (!any_file && !is_file(task, number)) return 0;
+  if (!any_file && !is_file(number)) return 0;
   sample(call, INQUEST_SAMPLE, weight, task);
   return 0;
 }

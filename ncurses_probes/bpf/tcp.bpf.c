@@ -8,6 +8,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "kernel_types.h"
+#include "open_files.h"
 #include "watch.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -22,15 +24,8 @@ char LICENSE[] SEC("license") = "GPL";
 #define CALL_ACCEPT 43     /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define CALL_ACCEPT4 288
 
-/* The members that are read of the kernel's structures; libbpf finds where they lie (CO-RE). */
+/* Of sockets, see kernel_types.h. */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-typedef struct {
-  int counter;
-} atomic_t;
-/* arch/x86/include/asm/ptrace.h */
-struct pt_regs {
-  unsigned long orig_ax;
-};
 /* include/net/sock.h */
 struct sock_common {
   unsigned short skc_family;
@@ -63,20 +58,6 @@ struct tcp_sock {
 /* include/linux/net.h */
 struct socket {
   struct sock *sk;
-};
-/* include/linux/fs.h, fdtable.h, sched.h */
-struct file {
-  void *private_data;
-};
-struct fdtable {
-  unsigned int max_fds;
-  struct file **fd;
-};
-struct files_struct {
-  struct fdtable *fdt;
-};
-struct task_struct {
-  struct files_struct *files;
 };
 /* include/linux/bpf.h, net/ipv4/tcp_ipv4.c */
 struct seq_file {};
@@ -177,11 +158,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(on_accepted, struct pt_regs *registers, long result) {
   unsigned long call = BPF_CORE_READ(registers, orig_ax);
   if ((call != CALL_ACCEPT && call != CALL_ACCEPT4) || result < 0) return 0;
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  if (!table || result >= BPF_CORE_READ(table, max_fds)) return 0;
-  struct file **list = BPF_CORE_READ(table, fd), *file = 0;
-  bpf_probe_read_kernel(&file, sizeof file, list + result);
+  struct file *file = file_of(result);
   if (!file) return 0;
   struct socket *socket = BPF_CORE_READ(file, private_data);
   __u64 key = (__u64)BPF_CORE_READ(socket, sk);
