@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "postmortem/crash/function_bounds.h"
 #include "postmortem/code/instruction.h"
+#include "postmortem/crash/function_bounds.h"
 #include "postmortem/model/memory_reader.h"
 
 namespace inquest::crash {

@@ -4,9 +4,9 @@
 
 #include <random>
 
+#include "postmortem/code/instruction.h"
 #include "postmortem/crash/evaluator.h"
 #include "postmortem/crash/function_bounds.h"
-#include "postmortem/code/instruction.h"
 #include "postmortem/crash/place.h"
 #include "tests/support/code_process.h"
 
