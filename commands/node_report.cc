@@ -3,24 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "commands/merged_stack.h"
 #include "commands/native_stack.h"
 #include "postmortem/model/signal_name.h"
 #include "v8/inspect/numbers.h"
+#include "v8/node/report_version.h"
 
 namespace inquest::commands {
 namespace {
 
 constexpr size_t kMaxFrames = 1000;
-
-/// Of a version of Node.js, the version of its reports (NODE_REPORT_VERSION, src/node_report.cc).
-int report_version(const std::string& node_version) {
-  int major = 0;
-  std::from_chars(node_version.data(), node_version.data() + node_version.size(), major);
-  return major < 18 ? 2 : major < 20 ? 3 : major < 22 ? 4 : 5;
-}
 
 std::string report_address(Address address) { return fmt::format("{:#018x}", address.value()); }
 
@@ -82,7 +75,7 @@ class NodeReportBody : public ReportBody {
     const ProcessFacts& process = target_.facts();
     std::string version = facts_.version.starts_with('v') ? facts_.version.substr(1) : facts_.version;
     json.begin_object("header");
-    json.field("reportVersion", report_version(version));
+    if (auto number = v8::node_report_version(version)) json.field("reportVersion", *number);
     json.field("event", "Core dump");
     json.field("trigger", process.signal != 0 ? signal_name(process.signal) : "none");
     json.field("filename", process.core_path);

@@ -62,6 +62,10 @@ def same_death(inquest: pathlib.Path, work: pathlib.Path, name: str, command: li
         expect("were copied" in fatal[0]["stop_reason"] and "overflow" in name, f"{name}: {fatal[0].get('stop_reason')}")
         mine.pop()
         theirs = theirs[:len(mine)]
+        # Which of the writes of a recursion meets the guard page (a store, or a call's return address) depends on where
+        # the kernel put the stack of that run: the function is the same, its line may be another.
+        expect(mine[0][:2] == theirs[0][:2] and mine[0][0] == mine[1][0], f"{name}: {mine[:2]}, core: {theirs[:2]}")
+        mine, theirs = mine[1:], theirs[1:]
     expect(mine == theirs, f"{name}: {fatal[0].get('stop_reason')}\n" + "\n".join(map(str, mine)) + "\ncore:\n" + "\n".join(map(str, theirs)))
 
 
