@@ -160,6 +160,8 @@ class LoadedProgram : public BpfProgram {
     constants->stops = options.stops;
     constants->stops_once = options.stops_once;
     constants->has_static = std::ranges::count(options.probes, ProbeSpec::Kind::kStatic, &ProbeSpec::kind) > 0;
+    constants->has_strings = std::any_of(constants->probes, constants->probes + options.probes.size(),
+                                         [](const auto& probe) { return probe.string_count > 0; });
     constants->has_members =
         std::ranges::any_of(options.probes, [](const ProbeSpec& probe) { return !probe.captures.empty(); });
     constants->only_one = options.probes.size() == 1;

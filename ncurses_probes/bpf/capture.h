@@ -62,6 +62,13 @@ struct {
   __type(value, __u64);
 } interrupted SEC(".maps");
 
+static __always_inline __u64 line_of(__u64 address) { return address & ~(INQUEST_LINE - 1UL); }
+
+_Static_assert((BPF_RINGBUF_HDR_SZ + sizeof(struct inquest_record)) % INQUEST_LINE == 0, "stacks lie askew");
+_Static_assert((BPF_RINGBUF_HDR_SZ + sizeof(struct inquest_wait)) % INQUEST_LINE == 0, "records behind it lie askew");
+_Static_assert((INQUEST_STACK_SMALL | INQUEST_STACK_MIDDLE | INQUEST_STACK_LARGE | TAIL_BYTES) % INQUEST_LINE == 0,
+               "records behind it lie askew");
+
 /* What a hit has, collected before room in the ring buffer is taken. */
 struct hit {
   __u32 kind;
@@ -76,7 +83,7 @@ struct hit {
 };
 
 static __always_inline bool is_wanted_process(void) {
-  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  __u32 tgid = bpf_get_current_task_btf()->tgid;
   if (paused || tgid == own_tgid) return false;
   if (!only_tracked) return true;
   __u8* state = bpf_map_lookup_elem(&tracked, &tgid);
@@ -148,11 +155,13 @@ static __always_inline void take_returns(struct inquest_record* record, struct t
 }
 
 static __always_inline void take_identity(struct inquest_record* record, struct task_struct* task) {
-  record->tid = (__u32)bpf_get_current_pid_tgid();
+  record->tid = task->pid;
   record->time = bpf_ktime_get_boot_ns();
   record->process = this_process(task);
   record->fs_base = task->thread.fsbase;
-  bpf_get_current_comm(record->comm, sizeof record->comm);
+  const __u64* comm = (const __u64*)task->comm;
+  __u64* to = (__u64*)record->comm;
+  to[0] = comm[0], to[1] = comm[1];
   record->has_at_random = 0;
   take_random(record, task);
   record->return_count = 0;
@@ -178,7 +187,7 @@ static __always_inline void find_other_stack(struct hit* hit, struct task_struct
   __u32 tid = (__u32)bpf_get_current_pid_tgid();
   __u64* sp = bpf_map_lookup_elem(&interrupted, &tid);
   if (!sp) return;
-  hit->other_sp = *sp;
+  hit->other_sp = line_of(*sp);
   hit->other_top = stack_top(task, *sp);
 }
 
@@ -193,7 +202,8 @@ static __always_inline void find_other_stack(struct hit* hit, struct task_struct
     record->kind = hit->kind;                                                                                   \
     record->probe = hit->probe;                                                                                 \
     record->place = hit->place;                                                                                 \
-    record->stack_start = hit->sp;                                                                              \
+    __u64 start = line_of(hit->sp);                                                                             \
+    record->stack_start = start;                                                                                \
     record->stack_top = hit->top;                                                                               \
     record->stack_size = 0;                                                                                     \
     record->stack_room = ROOM;                                                                                  \
@@ -204,12 +214,12 @@ static __always_inline void find_other_stack(struct hit* hit, struct task_struct
     record->has_arguments = 0;                                                                                  \
     record->string_sizes[0] = 0;                                                                                \
     record->string_sizes[1] = 0;                                                                                \
-    __u64 size = hit->top - hit->sp;                                                                            \
+    __u64 size = hit->top - start;                                                                              \
     if (hit->top <= hit->sp) size = 0;                                                                          \
     if (size > hit->limit) size = hit->limit;                                                                   \
     if (size > ROOM) size = ROOM;                                                                               \
     if (ROOM == INQUEST_STACK_LARGE && hit->other_sp && size > INQUEST_OTHER_STACK) size = INQUEST_OTHER_STACK; \
-    if (size > 0 && !bpf_probe_read_user((char*)record + sizeof *record, size, (const void*)hit->sp))           \
+    if (size > 0 && !bpf_probe_read_user((char*)record + sizeof *record, size, (const void*)start))             \
       record->stack_size = size;                                                                                \
     record->weight = 0;                                                                                         \
     record->tail_size = take_tail(record, hit->context, (char*)record + sizeof *record + ROOM);                 \
@@ -223,7 +233,7 @@ EMIT(INQUEST_STACK_MIDDLE)
 EMIT(INQUEST_STACK_LARGE)
 
 static __always_inline __u64 wanted_size(const struct hit* hit) {
-  __u64 size = hit->top > hit->sp ? hit->top - hit->sp : 0;
+  __u64 size = hit->top > hit->sp ? hit->top - line_of(hit->sp) : 0;
   return size < hit->limit ? size : hit->limit;
 }
 

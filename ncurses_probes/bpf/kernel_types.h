@@ -87,6 +87,7 @@ struct task_struct {
   struct uprobe_task* utask;
   unsigned long sas_ss_sp;
   unsigned long sas_ss_size;
+  char comm[16];
   struct thread_struct thread;
 };
 

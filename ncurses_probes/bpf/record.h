@@ -19,6 +19,9 @@
 #define INQUEST_STACK_SMALL 4096
 #define INQUEST_STACK_MIDDLE 16384
 #define INQUEST_STACK_LARGE 65536
+/* Stacks are copied from one multiple of this to another: copies that lie otherwise in the lines of the caches take up
+ * to seven times as long ("rep movsb" of AMD's family 25). */
+#define INQUEST_LINE 64
 #define INQUEST_OTHER_STACK 32768 /* where the interrupted stack begins in the room, and its size */
 
 enum inquest_operator {
@@ -145,7 +148,9 @@ enum inquest_register {
   INQUEST_REGISTERS
 };
 
-/* Followed by the stack in one of three sizes of room. */
+/* Followed by the stack in one of three sizes of room, which begins at a multiple of INQUEST_LINE bytes: what lies in
+ * the ring buffer ends with such a multiple, the 8 bytes in front of it (BPF_RINGBUF_HDR_SZ, include/uapi/linux/bpf.h)
+ * included. */
 struct inquest_record {
   __u32 kind;  /* enum inquest_kind */
   __u32 probe; /* number of the specification */
@@ -178,6 +183,7 @@ struct inquest_record {
   __u32 other_size; /* 0: there is none */
   __u32 tail_size;  /* bytes used behind the room: the kernel's stack of a sample, its innermost address first */
   __u64 weight;     /* of a sample: 1, bytes or nanoseconds */
+  __u64 unused[7];
 };
 
 /* A thread is back on a CPU: the end of what the INQUEST_LEFT of the same thread and time has begun. */
@@ -186,4 +192,5 @@ struct inquest_wait {
   __u32 tid;
   __u64 since;  /* ns since boot: inquest_record::time */
   __u64 weight; /* ns */
+  __u64 unused[4];
 };

@@ -33,6 +33,7 @@ const volatile __u64 rate = 0;               /* events of each probe in a second
 const volatile bool stops = false;           /* a process that hits a probe is stopped */
 const volatile bool stops_once = false;      /* at its first hit only */
 const volatile bool has_static = false;      /* static probes */
+const volatile bool has_strings = false;     /* arguments are followed as text */
 const volatile bool has_members = false;     /* values that arguments lead to are recorded */
 const volatile bool only_one = false;        /* probe 0 is the only one */
 
@@ -151,13 +152,23 @@ struct extras {
   char strings[INQUEST_MAX_STRINGS][INQUEST_STRING];
 };
 
-static __always_inline void finish(struct inquest_record *record, struct pt_regs *registers, const struct extras *extras) {
-  bpf_probe_read_kernel(record->registers, sizeof record->registers, registers);
+/* The verifier of Linux before 6.3 wants the text to be written before it is copied. */
+static __always_inline void clear(struct extras *extras) {
+  extras->arguments = 0;
+  extras->members = 0;
+  if (!has_strings) return;
+  __builtin_memset(extras->string_sizes, 0, sizeof extras->string_sizes);
+  __builtin_memset(extras->strings, 0, sizeof extras->strings);
+}
+
+static __always_inline void finish(struct inquest_record *record, const struct extras *extras) {
   record->members.count = 0;
   if (extras) {
-    __builtin_memcpy(record->strings, extras->strings, sizeof record->strings);
-    record->string_sizes[0] = extras->string_sizes[0];
-    record->string_sizes[1] = extras->string_sizes[1];
+    if (has_strings) {
+      __builtin_memcpy(record->strings, extras->strings, sizeof record->strings);
+      record->string_sizes[0] = extras->string_sizes[0];
+      record->string_sizes[1] = extras->string_sizes[1];
+    }
     if (has_members && extras->members)
       bpf_probe_read_kernel(&record->members, sizeof record->members, extras->members);
     if (extras->arguments) {
@@ -168,6 +179,19 @@ static __always_inline void finish(struct inquest_record *record, struct pt_regs
   bpf_ringbuf_submit(record, wake_up(record));
 }
 
+/* Of the context of a uprobe, word by word: the verifier allows that, and it is faster than a helper's copy. */
+static __always_inline void take_registers(struct inquest_record *record, const struct pt_regs *registers) {
+  const unsigned long *from = (const unsigned long *)registers;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < INQUEST_REGISTERS; ++i) record->registers[i] = from[i];
+}
+
+static __always_inline void finish_hit(struct inquest_record *record, const struct pt_regs *registers,
+                                       const struct extras *extras) {
+  take_registers(record, registers);
+  finish(record, extras);
+}
+
 static __always_inline void emit(const struct hit *hit, struct task_struct *task, struct pt_regs *registers,
                                  const struct extras *extras) {
   __sync_fetch_and_add(&hits[hit->probe], 1);
@@ -175,13 +199,13 @@ static __always_inline void emit(const struct hit *hit, struct task_struct *task
   struct inquest_record *record;
   if (size <= INQUEST_STACK_SMALL && !hit->other_sp) {
     record = begin_INQUEST_STACK_SMALL(hit, task);
-    if (record) finish(record, registers, extras);
+    if (record) finish_hit(record, registers, extras);
   } else if (size <= INQUEST_STACK_MIDDLE && !hit->other_sp) {
     record = begin_INQUEST_STACK_MIDDLE(hit, task);
-    if (record) finish(record, registers, extras);
+    if (record) finish_hit(record, registers, extras);
   } else {
     record = begin_INQUEST_STACK_LARGE(hit, task);
-    if (record) finish(record, registers, extras);
+    if (record) finish_hit(record, registers, extras);
   }
   /* Nobody would know of a process that is stopped without a record. */
   if (record) stop(task);
@@ -202,6 +226,7 @@ static __always_inline __u32 take_string(char *to, __u64 from) {
 
 static __always_inline void take_strings(const volatile struct inquest_probe *probe, const __u64 *values,
                                          struct extras *extras) {
+  if (!has_strings) return;
   if (probe->string_count > 0) extras->string_sizes[0] = take_string(extras->strings[0], values[probe->strings[0] & 7]);
   if (probe->string_count > 1) extras->string_sizes[1] = take_string(extras->strings[1], values[probe->strings[1] & 7]);
 }
@@ -300,7 +325,8 @@ static __always_inline int at_entry(struct pt_regs *registers) {
     return 0;
   }
   if (is_too_often((__u32)cookie % INQUEST_MAX_PROBES)) return 0;
-  struct extras extras = {};
+  struct extras extras;
+  clear(&extras);
   if (is_static) extras.arguments = values;
   take_strings(probe, values, &extras);
   take_members(probe, values, &extras);
@@ -323,7 +349,8 @@ static __always_inline int at_return(struct pt_regs *registers) {
   bpf_map_delete_elem(&calls, &key);
   if (!holds(probe, values)) return 0;
   if (is_too_often((__u32)cookie % INQUEST_MAX_PROBES)) return 0;
-  struct extras extras = {};
+  struct extras extras;
+  clear(&extras);
   if (call) extras.arguments = values;
   take_strings(probe, values, &extras);
   take_members(probe, values, &extras);
@@ -375,7 +402,8 @@ int BPF_PROG(on_signal, int signal, struct kernel_siginfo *info, struct k_sigact
     record->signal_code = info->si_code;
     record->fault_address = (__u64)info->_sifields._sigfault._addr;
   }
-  finish(record, registers, 0);
+  bpf_probe_read_kernel(record->registers, sizeof record->registers, registers);
+  finish(record, 0);
   return 0;
 }
 

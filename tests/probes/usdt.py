@@ -58,7 +58,8 @@ import gc
 gc.disable()
 def noted(phase, info):
     number = info['generation'] if phase == 'start' else info['collected'] + info['uncollectable']
-    print('{"mark": "%s", "number": %d}' % (phase, number), flush=True)
+    # In one piece, for the tracer's lines go the same way.
+    print('{"mark": "%s", "number": %d}\\n' % (phase, number), end='', flush=True)
 gc.collect()
 gc.callbacks.append(noted)
 for generation in (0, 1, 2, 0, 2, 1):
