@@ -74,6 +74,10 @@ struct files_struct {
 };
 
 /* include/linux/sched.h */
+struct sched_entity {
+  __u64 sum_exec_runtime;
+  __u64 prev_sum_exec_runtime;
+};
 struct task_struct {
   unsigned int flags;
   int pid;
@@ -88,6 +92,7 @@ struct task_struct {
   unsigned long sas_ss_sp;
   unsigned long sas_ss_size;
   char comm[16];
+  struct sched_entity se;
   struct thread_struct thread;
 };
 

@@ -91,11 +91,14 @@ int on_tick(void *context) {
   return 0;
 }
 
-static __always_inline void tell_return(__u32 tid) {
+/* A thread that had left is back on a CPU since `runtime` nanoseconds. */
+static __always_inline void tell_return(__u32 tid, __u64 runtime) {
   __u64 *since = bpf_map_lookup_elem(&begun, &tid);
   if (!since) return;
   __u64 left = *since, wait = bpf_ktime_get_boot_ns() - left;
   bpf_map_delete_elem(&begun, &tid);
+  if (wait <= runtime) return;
+  wait -= runtime;
   if (wait < min_wait) return;
   struct inquest_wait *record = bpf_ringbuf_reserve(&events, sizeof *record, 0);
   if (!record) {
@@ -113,7 +116,10 @@ static __always_inline void tell_return(__u32 tid) {
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempted, struct task_struct *task, struct task_struct *next, unsigned int state) {
   if (paused) return 0;
-  tell_return(next->pid);
+  tell_return(next->pid, 0);
+  /* Switches away from some threads are reported by no event (seen on virtual machines, for an agent of the host in
+   * them). That one came back then is told when it leaves, by how long it has been running. */
+  tell_return(task->pid, task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime);
   if (!is_user_thread(task) || (state & STATE_DEAD) || !is_wanted_process()) return 0;
   if (only_blocked && (preempted || state == 0)) return 0;
   __u32 tid = task->pid;
