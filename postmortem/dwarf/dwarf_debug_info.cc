@@ -266,7 +266,6 @@ void DwarfDebugInfo::locate_by_symbol(uint64_t address, std::vector<CodeLocation
   FunctionName name = names_.of_symbol(linkage);
   CodeLocation location;
   location.function = name.function;
-  location.signature = name.signature;
   location.linkage_name = linkage;
   location.from_symbol = true;
   location.function_start = symbol->value;
@@ -288,7 +287,6 @@ void DwarfDebugInfo::name_by_symbol(UnitState& state, uint64_t address, const Fu
   }
   const FunctionName& name = state.symbol_name;
   location.linkage_name = linkage;
-  location.signature = name.signature;
   if (location.function.empty() || !known_as.whole) location.function = name.function;
 }
 
@@ -330,7 +328,6 @@ void DwarfDebugInfo::locate_in_unit(UnitState& state, std::span<const uint64_t> 
     if (!node.name) node.name = name_of(state, unit, node);
     CodeLocation location = place;
     location.function = node.name->function;
-    location.signature = node.name->signature;
     location.linkage_name = node.name->linkage;
     location.declaration_line = node.name->declaration_line;
     location.inlined = node.parent != InlineNode::kNone;

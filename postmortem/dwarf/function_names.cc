@@ -136,17 +136,14 @@ FunctionName FunctionNames::from_linkage(std::string_view linkage) {
   name.linkage = linkage;
   name.has_linkage = true;
   thread_local std::string text;
-  if (demangle(linkage, &text)) {
-    name.signature = keep(text);
-    name.function = without_parameters(name.signature);
-  }
+  if (demangle(linkage, &text)) name.function = keep(without_parameters(text));
   std::lock_guard lock(shard.mutex);
   return shard.by_linkage.emplace(linkage, name).first->second;
 }
 
 FunctionName FunctionNames::of_symbol(std::string_view symbol) {
   FunctionName name = from_linkage(symbol);
-  if (name.function.empty()) name.function = name.signature = symbol;
+  if (name.function.empty()) name.function = symbol;
   return name;
 }
 
@@ -180,9 +177,8 @@ FunctionName FunctionNames::make(const Die& die) {
   if (name.function.empty() && !facts.name.empty()) {
     bool flat = facts.declaration.unit().is_c();
     name.function = flat ? facts.name : qualified(facts.declaration, facts.name, &name.whole);
-    name.signature = facts.linkage.empty() ? name.function : facts.linkage;
   }
-  if (name.function.empty()) name.function = name.signature = facts.linkage;
+  if (name.function.empty()) name.function = facts.linkage;
   if (!name.has_linkage) name.linkage = facts.name;
   name.declaration_line = facts.declaration_line;
   return name;

@@ -22,11 +22,10 @@
 namespace inquest::dwarf {
 
 struct FunctionName {
-  std::string_view function;   ///< "ns::foo<int>"
-  std::string_view signature;  ///< "void ns::foo<int>(int)" where it is known with parameters; else as `function`
-  std::string_view linkage;    ///< mangled, or DW_AT_name
-  bool has_linkage = false;    ///< `linkage` is DW_AT_linkage_name
-  bool whole = true;           ///< false: a scope around it has a name that cannot be read, and is left out
+  std::string_view function;  ///< "ns::foo<int>"
+  std::string_view linkage;   ///< mangled, or DW_AT_name
+  bool has_linkage = false;   ///< `linkage` is DW_AT_linkage_name
+  bool whole = true;          ///< false: a scope around it has a name that cannot be read, and is left out
   uint64_t declaration_line = 0;
 };
 

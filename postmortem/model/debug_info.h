@@ -26,8 +26,6 @@ struct CodeLocation {
   /// As gdb shows it: qualified, demangled, template arguments in, parameter types out ("ns::Widget<int>::poke").
   /// Empty when neither debug information nor a symbol tells.
   std::string_view function;
-  /// The same with what c++filt adds: return type of templates, parameter types, " [clone .cold]".
-  std::string_view signature;
   /// Mangled name (or plain, for C) as in DW_AT_linkage_name or the symbol table; empty when there is none.
   std::string_view linkage_name;
   std::string_view file;     ///< full path: DW_AT_comp_dir and the directory of the line table joined; empty: unknown
