@@ -22,6 +22,12 @@ bool is_start_of_thread(std::string_view function) {
   return std::ranges::find(kStarts, function) != std::end(kStarts);
 }
 
+/// Whether the kernel had no registers for the thread: it had ended, had not begun, or never leaves the kernel (workers
+/// of io_uring: PF_IO_WORKER, include/linux/sched.h).
+bool has_no_user_mode(const Registers& registers) {
+  return std::ranges::all_of(registers.gpr, [](uint64_t value) { return value == 0; });
+}
+
 /// The walk up one stack.
 class Walk {
  public:
@@ -36,6 +42,11 @@ class Walk {
                             .vectors = thread.vectors ? &*thread.vectors : nullptr,
                             .found_by = FoundBy::kRegisters,
                             .exact_pc = true});
+    if (has_no_user_mode(thread.registers)) {
+      stack.stop_reason =
+          "all its registers are zero: it had ended or not begun, or works in the kernel only (io_uring)";
+      return stack;
+    }
     while (true) {
       if (stack.frames.size() >= options_.max_frames) {
         stack.limited = true;

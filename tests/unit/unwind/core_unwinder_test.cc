@@ -189,6 +189,14 @@ TEST_F(CoreUnwinderTest, StopsAfterAsManyFramesAsAskedFor) {
   EXPECT_TRUE(stack.limited);
 }
 
+TEST_F(CoreUnwinderTest, AThreadWithoutRegistersIsNoDamage) {
+  Stack stack = unwind();
+  EXPECT_THAT(pcs(stack), ElementsAre(0));
+  EXPECT_THAT(stack.stop_reason, HasSubstr("all its registers are zero"));
+  at(0, kStack + 0x100, 0);  // a call of a null pointer is another matter
+  EXPECT_THAT(unwind().stop_reason, ::testing::Not(HasSubstr("zero")));
+}
+
 TEST_F(CoreUnwinderTest, SaysWhenTheStackIsDamagedOrGone) {
   at(0x4141414141414141, 0x4141414141414141, 0x4141414141414141);
   Stack stack = unwind();
