@@ -41,10 +41,12 @@ bool is_character(const TypeInfo& type) {
   return type.kind == TypeInfo::Kind::kSignedChar || type.kind == TypeInfo::Kind::kUnsignedChar;
 }
 
-/// What a recorded member is printed as, with its name in `text`; nothing for structures and floating-point numbers.
+/// What a recorded member is printed as, with its name in `text`; nothing for structures and long double.
 std::optional<ParameterType> shown_type(dwarf::Types& types, const TypeInfo& type, const Die& named) {
   using To = ParameterType::Kind;
   using From = TypeInfo::Kind;
+  if (type.kind == From::kFloat && (type.size == sizeof(float) || type.size == sizeof(double)))
+    return ParameterType{To::kFloat, static_cast<uint8_t>(type.size), types.name(named)};
   auto shown = number_type(type);
   if (!shown) return std::nullopt;
   shown->text = types.name(named);

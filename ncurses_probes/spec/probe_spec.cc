@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <string_view>
 #include <utility>
@@ -480,6 +481,11 @@ std::string format_argument(const ParameterType& type, uint64_t bits, const std:
       uint64_t value = cut(bits, 1);
       bool printable = value >= ' ' && value <= '~';
       return printable ? fmt::format("{} '{}'", value, static_cast<char>(value)) : fmt::format("{}", value);
+    }
+    case Kind::kFloat: {
+      // gdb's digits, as in `bt`: they tell every number from its neighbours.
+      if (type.size == sizeof(float)) return fmt::format("{:.9g}", std::bit_cast<float>(static_cast<uint32_t>(bits)));
+      return fmt::format("{:.17g}", std::bit_cast<double>(bits));
     }
     case Kind::kText:
       if (text) return fmt::format("{:#x} {}", bits, quoted(*text));

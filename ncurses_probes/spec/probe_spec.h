@@ -31,7 +31,7 @@ namespace inquest::probes {
 
 /// What is known about an argument beside its register.
 struct ParameterType {
-  enum class Kind : uint8_t { kUnknown, kSigned, kUnsigned, kPointer, kText, kBool, kCharacter };
+  enum class Kind : uint8_t { kUnknown, kSigned, kUnsigned, kPointer, kText, kBool, kCharacter, kFloat };
   Kind kind = Kind::kUnknown;
   uint8_t size = 8;  ///< bytes: 1, 2, 4 or 8
   std::string text;  ///< "const char *"; empty: unknown

@@ -32,6 +32,8 @@ def values(inquest: pathlib.Path, work: pathlib.Path) -> None:
             lambda line: [f"{line['address']} {quoted(line['names'])}", quoted(line["title"]), quoted(line["next_names"]), str(line["columns"])],
         "{ terminal->descriptor, terminal->kind, terminal->is_open, terminal->next }":
             lambda line: [str(line["descriptor"]), str(line["kind"]), "true" if line["open"] else "false", line["next"]],
+        "{ terminal->weight, terminal->ratio, terminal->kind, terminal->descriptor }":
+            lambda line: [line["weight"], line["ratio"], str(line["kind"]), str(line["descriptor"])],
     }
     for braces, wanted in probes.items():
         events, lines = traced(inquest, f"{program}:use {braces}", program)
@@ -81,7 +83,8 @@ def mistakes(inquest: pathlib.Path, work: pathlib.Path) -> None:
     for status, text, probe in [
         (2, "has no member absent", f"{program}:use {{ terminal->absent }}"),
         (2, "is no number", f"{program}:use {{ terminal->type }}"),
-        (2, "is no number", f"{program}:use {{ terminal->weight }}"),
+        (2, "is no number", f"{program}:use {{ terminal->wide }}"),
+        (2, "is no number", f"{program}:use if terminal->weight > 1"),
         (2, "only 4 members", f"{program}:use {{ {many} }}"),
         (2, "more than 4 pointers", f"{program}:use {{ {deep} }}"),
         (2, "number is no pointer", f"{program}:use {{ number->kind }}"),

@@ -16,6 +16,8 @@ struct terminal {
   unsigned char kind;
   _Bool is_open;
   double weight;
+  float ratio;
+  long double wide;
 };
 
 __attribute__((noinline, noipa)) int use(int number, struct terminal *terminal, char *text) {
@@ -47,6 +49,8 @@ int main(void) {
     terminals[i].descriptor = -i;
     terminals[i].kind = (unsigned char)(200 + i);
     terminals[i].is_open = i == 1;
+    terminals[i].weight = i == 0 ? -1e300 : i / 10.0;
+    terminals[i].ratio = (float)i / 3;
   }
   for (int i = 0; i < 3; ++i) {
     struct terminal *now = &terminals[i];
@@ -57,8 +61,9 @@ int main(void) {
     quoted(now->title);
     printf(", \"next_names\": ");
     quoted(now->next->next->type.names);
-    printf(", \"descriptor\": %d, \"kind\": %d, \"open\": %s, \"next\": \"%p\"}\n", now->descriptor, now->kind,
+    printf(", \"descriptor\": %d, \"kind\": %d, \"open\": %s, \"next\": \"%p\"", now->descriptor, now->kind,
            now->is_open ? "true" : "false", (void *)now->next);
+    printf(", \"weight\": \"%.17g\", \"ratio\": \"%.9g\"}\n", now->weight, (double)now->ratio);
   }
   use(3, (struct terminal *)16, "bad");
   return 0;
