@@ -121,6 +121,8 @@ bool CommandAdapter::run(lldb::SBDebugger debugger, std::vector<std::string> wor
   output.flush();
   if (outcome.error) return fail(result, *outcome.error);
   show(debugger, outcome.notes, result);
+  if (session->has_target() && !state_->sessions.is_still_stopped(debugger))
+    result.AppendWarning("the process has run while it was being looked at: this answer may be wrong");
   result.SetStatus(lldb::eReturnStatusSuccessFinishResult);
   return true;
 }

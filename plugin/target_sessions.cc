@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
 #include "engine/hooks.h"
+#include "plugin/live_process.h"
 #include "postmortem/elf/core_target.h"
 
 namespace inquest::plugin {
@@ -21,16 +23,8 @@ std::string path_of(const lldb::SBFileSpec& file) {
   return error ? path : full.string();
 }
 
-/// The path of the core file, or an error that says what the user can do instead.
-Result<std::string> core_of(lldb::SBTarget target, lldb::SBProcess process) {
-  if (!target.IsValid() || !process.IsValid() || process.GetState() == lldb::eStateInvalid) {
-    return unusable("No valid process, please start something", "open a core: target create --core CORE");
-  }
-  std::string core = path_of(process.GetCoreFile());
-  if (!core.empty()) return core;
-  return unusable("these commands need a core file, and this process runs",
-                  "save one with: process save-core --style full FILE, then: target create --core FILE");
-}
+/// Stops of LLDB's expressions count: they may have changed what the process holds.
+uint32_t stop_of(lldb::SBProcess& process) { return process.GetStopID(true); }
 
 void select_thread(commands::Session& session, lldb::SBProcess& process) {
   session.select_thread(process.GetSelectedThread().GetThreadID());
@@ -60,22 +54,61 @@ Result<commands::Session*> TargetSessions::selected(lldb::SBDebugger debugger) {
   drop_stale(debugger);
   lldb::SBTarget target = debugger.GetSelectedTarget();
   lldb::SBProcess process = target.GetProcess();
-  auto core = core_of(target, process);
-  if (!core) return std::move(core).error();
-  uint32_t id = process.GetUniqueID();
+  if (!target.IsValid() || !process.IsValid() || process.GetState() == lldb::eStateInvalid) {
+    return unusable("No valid process, please start something", "open a core: target create --core CORE");
+  }
+  std::string core = path_of(process.GetCoreFile());
+  return core.empty() ? selected_live(target, process) : selected_core(target, process, core);
+}
+
+Result<commands::Session*> TargetSessions::selected_core(lldb::SBTarget target, lldb::SBProcess process,
+                                                         const std::string& core) {
+  uint32_t id = process.GetUniqueID(), stop = stop_of(process);
   auto known = std::ranges::find(entries_, id, &Entry::process);
-  if (known != entries_.end() && known->stop == process.GetStopID() && known->core == *core) {
+  if (known != entries_.end() && known->stop == stop && known->core == core) {
     select_thread(*known->session, process);
     return known->session.get();
   }
   if (known != entries_.end()) entries_.erase(known);
 
-  auto opened = open(*core, path_of(target.GetExecutable()));
+  auto opened = open(core, path_of(target.GetExecutable()));
   if (!opened) return std::move(opened).error();
   auto session = std::make_unique<commands::Session>(std::move(opened).value(), hooks());
   select_thread(*session, process);
-  entries_.push_back({id, process.GetStopID(), *core, std::move(session)});
+  entries_.push_back({id, stop, core, std::move(session)});
   return entries_.back().session.get();
+}
+
+Result<commands::Session*> TargetSessions::selected_live(lldb::SBTarget target, lldb::SBProcess process) {
+  uint32_t id = process.GetUniqueID(), stop = stop_of(process);
+  auto known = std::ranges::find(entries_, id, &Entry::process);
+  auto process_now = stopped_process(target, process);
+  bool holds = process_now && known != entries_.end() && known->stop == stop && known->stopped != nullptr &&
+               same_threads(known->stopped->threads(), process_now->threads) && known->stopped->memory().is_unchanged();
+  if (!holds) {
+    if (known != entries_.end()) entries_.erase(known);
+    if (!process_now) return std::move(process_now).error();
+    auto opened = live::StoppedTarget::open(
+        std::move(*process_now),
+        {.executable = settings_.executable, .sysroot = settings_.sysroot, .debug_dirs = settings_.debug_dirs});
+    if (!opened) return std::move(opened).error();
+    live::StoppedTarget* stopped = opened->get();
+    auto session = std::make_unique<commands::Session>(std::move(opened).value(), hooks());
+    entries_.push_back({id, stop, {}, std::move(session), stopped});
+    known = std::prev(entries_.end());
+  }
+  hide_breakpoints(target, process, known->stopped->memory(), known->shown_pages);
+  select_thread(*known->session, process);
+  return known->session.get();
+}
+
+bool TargetSessions::is_still_stopped(lldb::SBDebugger debugger) const {
+  lldb::SBProcess process = debugger.GetSelectedTarget().GetProcess();
+  auto known = std::ranges::find(entries_, process.GetUniqueID(), &Entry::process);
+  if (known == entries_.end() || known->stopped == nullptr) return true;
+  lldb::StateType state = process.GetState();
+  bool is_stopped = state == lldb::eStateStopped || state == lldb::eStateCrashed || state == lldb::eStateSuspended;
+  return is_stopped && stop_of(process) == known->stop;
 }
 
 commands::Session& TargetSessions::without_target() {

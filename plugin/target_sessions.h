@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "commands/session.h"
+#include "postmortem/live/stopped_target.h"
 #include "postmortem/model/result.h"
 
 namespace inquest::plugin {
@@ -28,8 +30,12 @@ class TargetSessions {
  public:
   TargetSessions();
 
-  /// The session of the selected target; opened on first use, dropped when its process is gone or has run on.
+  /// The session of the selected target; opened on first use, dropped when its process is gone or has run on, or when
+  /// its memory or its registers have been written to.
   Result<commands::Session*> selected(lldb::SBDebugger debugger);
+
+  /// Whether the process of the selected target is where it was when `selected` gave its session.
+  bool is_still_stopped(lldb::SBDebugger debugger) const;
 
   /// For commands that need no core, when no core is open.
   commands::Session& without_target();
@@ -38,11 +44,15 @@ class TargetSessions {
   struct Entry {
     uint32_t process = 0;  ///< SBProcess::GetUniqueID, never used twice
     uint32_t stop = 0;
-    std::string core;
+    std::string core;  ///< empty: a process that LLDB holds stopped
     std::unique_ptr<commands::Session> session;
+    live::StoppedTarget* stopped = nullptr;  ///< of the session, where there is no core
+    std::set<Address> shown_pages = {};      ///< whose breakpoints are hidden
   };
 
   void drop_stale(lldb::SBDebugger debugger);
+  Result<commands::Session*> selected_core(lldb::SBTarget target, lldb::SBProcess process, const std::string& core);
+  Result<commands::Session*> selected_live(lldb::SBTarget target, lldb::SBProcess process);
   Result<std::unique_ptr<Target>> open(const std::string& core, const std::string& executable_in_lldb) const;
 
   commands::SessionHooks hooks() const;

@@ -17,6 +17,7 @@ ALLOWED = {
     "postmortem/elf": ["postmortem/model"],
     "postmortem/dwarf": ["postmortem/model", "postmortem/elf"],
     "postmortem/code": ["postmortem/model"],
+    "postmortem/live": ["postmortem/model", "postmortem/elf"],
     "postmortem/unwind": ["postmortem/model", "postmortem/elf", "postmortem/code"],
     "postmortem/crash": ["postmortem/model", "postmortem/code"],
     "v8": ["postmortem/model"],
@@ -33,8 +34,14 @@ ALLOWED = {
         "ncurses_probes",
     ],
     "cli": ["postmortem/model", "postmortem/elf", "v8", "commands", "engine"],
-    "plugin": ["postmortem/model", "postmortem/elf", "v8", "commands", "engine"],
-    "ncurses_probes": ["postmortem/model", "postmortem/elf", "postmortem/dwarf", "postmortem/unwind"],
+    "plugin": ["postmortem/model", "postmortem/elf", "postmortem/live", "v8", "commands", "engine"],
+    "ncurses_probes": [
+        "postmortem/model",
+        "postmortem/elf",
+        "postmortem/live",
+        "postmortem/dwarf",
+        "postmortem/unwind",
+    ],
 }
 # Tests and benchmarks see everything; nothing may include them.
 TOPS = ["tests", "bench", "corpora"]
@@ -43,7 +50,7 @@ CONFINED = {
     "lldb/": ["plugin", "cli"],
     "libelf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
     "gelf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
-    "elf.h": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
+    "elf.h": ["postmortem/elf", "postmortem/live", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
     "elfutils/": ["postmortem/elf", "postmortem/dwarf", "postmortem/unwind", "ncurses_probes"],
     "dwarf.h": ["postmortem/dwarf", "postmortem/unwind"],
     "capstone/": ["postmortem/code", "ncurses_probes"],

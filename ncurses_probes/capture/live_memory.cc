@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#include "ncurses_probes/capture/process_maps.h"
+#include "postmortem/live/mappings.h"
 
 namespace inquest::probes {
 namespace {
@@ -91,20 +91,7 @@ void LiveMemory::drop_all() const {
 
 void LiveMemory::read_regions() {
   regions_read_ = now();
-  std::vector<MemoryRegion> regions;
-  for (Mapping& mapping : read_mappings(pid_)) {
-    MemoryRegion region;
-    region.start = Address(mapping.start);
-    region.size = mapping.end - mapping.start;
-    region.readable = (mapping.protection & PROT_READ) != 0;
-    region.writable = (mapping.protection & PROT_WRITE) != 0;
-    region.executable = (mapping.protection & PROT_EXEC) != 0;
-    region.available = region.readable ? region.size : 0;
-    region.file_offset = mapping.offset;
-    // Anonymous memory may have been given a name; a core has none.
-    if (!mapping.path.starts_with("[anon:") && mapping.path != "[heap]") region.path = std::move(mapping.path);
-    regions.push_back(std::move(region));
-  }
+  std::vector<MemoryRegion> regions = live::to_regions(live::read_mappings(pid_));
   if (!regions.empty()) regions_ = std::move(regions);
 }
 

@@ -1,30 +1,13 @@
 #include "ncurses_probes/capture/process_maps.h"
 
-#include <fmt/format.h>
 #include <sys/mman.h>
 
-#include <cinttypes>
-#include <cstdio>
-#include <fstream>
 #include <utility>
 
 #include "ncurses_probes/capture/snapshot.h"
 
 namespace inquest::probes {
 namespace {
-
-/// One line of proc(5)'s maps: "start-end rwxp offset dev inode   path".
-bool parse_line(const std::string& line, Mapping* mapping) {
-  char flags[5] = {};
-  int path = 0;
-  if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %*u %n", &mapping->start,
-                  &mapping->end, flags, &mapping->offset, &path) < 4)
-    return false;
-  mapping->protection =
-      (flags[0] == 'r' ? PROT_READ : 0) | (flags[1] == 'w' ? PROT_WRITE : 0) | (flags[2] == 'x' ? PROT_EXEC : 0);
-  if (path > 0 && static_cast<size_t>(path) < line.size()) mapping->path = line.substr(static_cast<size_t>(path));
-  return mapping->start < mapping->end;
-}
 
 /// Anonymous memory that holds no code changes all the time and matters to no stack.
 bool matters(const Mapping& mapping) { return !mapping.path.empty() || (mapping.protection & PROT_EXEC) != 0; }
@@ -72,16 +55,6 @@ std::vector<Mapping> AddressSpace::mappings() const {
 std::shared_ptr<const ProcessSnapshot> AddressSpace::snapshot(uint64_t pid) {
   if (!snapshot_ && !mappings_.empty()) snapshot_ = make_snapshot(pid, mappings());
   return snapshot_;
-}
-
-std::vector<Mapping> read_mappings(uint64_t pid) {
-  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
-  std::vector<Mapping> mappings;
-  for (std::string line; std::getline(maps, line);) {
-    Mapping mapping;
-    if (parse_line(line, &mapping)) mappings.push_back(std::move(mapping));
-  }
-  return mappings;
 }
 
 bool ProcessMaps::read(uint64_t pid) {

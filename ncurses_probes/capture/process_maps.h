@@ -9,19 +9,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "postmortem/live/mappings.h"
 #include "postmortem/model/probe_event.h"
 
 namespace inquest::probes {
 
-struct Mapping {
-  uint64_t start = 0, end = 0;
-  uint64_t offset = 0;      ///< of `start` in the file
-  uint32_t protection = 0;  ///< PROT_READ, PROT_WRITE, PROT_EXEC
-  std::string path;         ///< "/usr/lib/libc.so.6", "[vdso]"; empty: anonymous
-};
-
-/// What /proc/PID/maps says now; empty when the process is gone or may not be looked at.
-std::vector<Mapping> read_mappings(uint64_t pid);
+using live::Mapping;
+using live::read_mappings;
 
 /// The mappings of one process. A later one replaces what it overlaps, as mmap does.
 class AddressSpace {

@@ -15,49 +15,16 @@
 #include "ncurses_probes/capture/running_target.h"
 #include "postmortem/elf/core_target.h"
 #include "postmortem/elf/elf_headers.h"
+#include "postmortem/live/small_core.h"
 
 namespace inquest::probes {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr size_t kMaxMappings = 60'000;  // program headers that a core may have (elf/elf_headers.h)
 
 using Bytes = std::vector<std::byte>;
 
-void append(Bytes& to, const void* from, size_t size) {
-  // GCC 12 warns of an overflow that cannot be where this is an insert (GCC bug 105329).
-  size_t end = to.size();
-  to.resize(end + size);
-  if (size > 0) std::memcpy(to.data() + end, from, size);
-}
-void append_u64(Bytes& to, uint64_t value) { append(to, &value, sizeof value); }
-
-void append_note(Bytes& notes, uint32_t type, const Bytes& content) {
-  Elf64_Nhdr header = {.n_namesz = 5, .n_descsz = static_cast<uint32_t>(content.size()), .n_type = type};
-  append(notes, &header, sizeof header);
-  append(notes, "CORE\0\0\0", 8);
-  append(notes, content.data(), content.size());
-  notes.resize((notes.size() + 3) & ~size_t{3});
-}
-
 bool is_mapped_file(const Mapping& mapping) { return mapping.path.starts_with('/'); }
-
-Bytes file_note(const std::vector<Mapping>& mappings) {
-  Bytes note;
-  uint64_t count = static_cast<uint64_t>(std::ranges::count_if(mappings, is_mapped_file));
-  append_u64(note, count);
-  append_u64(note, kPage);
-  for (const Mapping& mapping : mappings) {
-    if (!is_mapped_file(mapping)) continue;
-    append_u64(note, mapping.start);
-    append_u64(note, mapping.end);
-    append_u64(note, mapping.offset / kPage);
-  }
-  for (const Mapping& mapping : mappings) {
-    if (is_mapped_file(mapping)) append(note, mapping.path.c_str(), mapping.path.size() + 1);
-  }
-  return note;
-}
 
 Bytes read_page(const std::string& path) {
   Bytes page;
@@ -82,10 +49,9 @@ bool is_device(const std::string& path) {
 Bytes contents_of(uint64_t pid, const Mapping& mapping) {
   if (mapping.path == "[vdso]") {
     uint64_t own = getauxval(AT_SYSINFO_EHDR);
-    Bytes bytes;
-    if (own != 0)
-      append(bytes, reinterpret_cast<const void*>(own), std::min<uint64_t>(mapping.end - mapping.start, 2 * kPage));
-    return bytes;
+    if (own == 0) return {};
+    const auto* bytes = reinterpret_cast<const std::byte*>(own);
+    return {bytes, bytes + std::min<uint64_t>(mapping.end - mapping.start, 2 * kPage)};
   }
   if (!is_mapped_file(mapping) || mapping.offset != 0 || is_device(mapping.path)) return {};
   Bytes page = read_page(fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, mapping.start, mapping.end));
@@ -93,59 +59,12 @@ Bytes contents_of(uint64_t pid, const Mapping& mapping) {
   return page;
 }
 
-Elf64_Phdr segment_of(const Mapping& mapping, uint64_t offset, uint64_t dumped) {
-  Elf64_Phdr segment = {};
-  segment.p_type = PT_LOAD;
-  segment.p_flags = ((mapping.protection & PROT_READ) ? PF_R : 0) | ((mapping.protection & PROT_WRITE) ? PF_W : 0) |
-                    ((mapping.protection & PROT_EXEC) ? PF_X : 0);
-  segment.p_offset = offset;
-  segment.p_vaddr = mapping.start;
-  segment.p_filesz = dumped;
-  segment.p_memsz = mapping.end - mapping.start;
-  segment.p_align = kPage;
-  return segment;
-}
-
 Bytes make_core(uint64_t pid, const std::vector<Mapping>& mappings) {
-  Bytes notes, auxv;
-  append_note(notes, NT_FILE, file_note(mappings));
-  for (const Mapping& mapping : mappings) {
-    if (mapping.path != "[vdso]") continue;
-    append_u64(auxv, AT_SYSINFO_EHDR), append_u64(auxv, mapping.start);
-    append_u64(auxv, AT_NULL), append_u64(auxv, 0);
-    append_note(notes, NT_AUXV, auxv);
-    break;
-  }
-  size_t count = std::min(mappings.size(), kMaxMappings);
-  Elf64_Ehdr header = {};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_ident[EI_VERSION] = EV_CURRENT;
-  header.e_type = ET_CORE;
-  header.e_machine = EM_X86_64;
-  header.e_version = EV_CURRENT;
-  header.e_phoff = header.e_ehsize = sizeof header;
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = static_cast<uint16_t>(count + 1);
-  uint64_t notes_at = sizeof header + (count + 1) * sizeof(Elf64_Phdr);
-  Bytes core, contents;
-  append(core, &header, sizeof header);
-  Elf64_Phdr note = {};
-  note.p_type = PT_NOTE;
-  note.p_offset = notes_at;
-  note.p_filesz = notes.size();
-  note.p_align = 4;
-  append(core, &note, sizeof note);
-  for (size_t i = 0; i < count; ++i) {
-    Bytes bytes = contents_of(pid, mappings[i]);
-    Elf64_Phdr segment = segment_of(mappings[i], notes_at + notes.size() + contents.size(), bytes.size());
-    append(core, &segment, sizeof segment);
-    append(contents, bytes.data(), bytes.size());
-  }
-  append(core, notes.data(), notes.size());
-  append(core, contents.data(), contents.size());
-  return core;
+  auto vdso = std::ranges::find(mappings, "[vdso]", &Mapping::path);
+  Elf64_auxv_t auxv[2] = {{.a_type = AT_SYSINFO_EHDR, .a_un = {}}, {.a_type = AT_NULL, .a_un = {}}};
+  if (vdso != mappings.end()) auxv[0].a_un.a_val = vdso->start;
+  auto known = vdso != mappings.end() ? std::as_bytes(std::span(auxv)) : std::span<const std::byte>();
+  return live::write_small_core(mappings, known, [pid](const Mapping& mapping) { return contents_of(pid, mapping); });
 }
 
 /// What lies below, and the stack of an event over it. Data of programs and libraries change while they run: what their
@@ -287,14 +206,8 @@ class SnapshotTarget : public EventTarget {
 }  // namespace
 
 Result<std::unique_ptr<EventTarget>> CoreSnapshot::open() const {
-  int descriptor = memfd_create("inquest-snapshot", MFD_CLOEXEC);
+  int descriptor = live::file_in_memory(core_);
   if (descriptor < 0) return unusable(fmt::format("no memory for a snapshot: {}", std::strerror(errno)));
-  size_t written = 0;
-  while (written < core_.size()) {
-    ssize_t more = write(descriptor, core_.data() + written, core_.size() - written);
-    if (more <= 0) break;
-    written += static_cast<size_t>(more);
-  }
   auto files = elf::open_core({.core = fmt::format("/proc/self/fd/{}", descriptor),
                                .executable = {},
                                .sysroot = {},

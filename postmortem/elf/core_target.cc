@@ -59,14 +59,7 @@ class CoreTarget : public Target {
   void add_note(std::string note) { gaps_.insert(gaps_.begin(), std::move(note)); }
 
   std::optional<Address> tls_address(const Thread& thread, const Module& module, const Symbol& symbol) const override {
-    if (!symbol.is_tls || module.is_copy) return std::nullopt;
-    for (size_t i = 0; i < map_.modules.size(); ++i) {
-      if (map_.modules[i].start != module.start) continue;
-      auto block = tls_.block(thread, i);
-      if (!block || symbol.value >= module.tls_image_size) return std::nullopt;
-      return *block + symbol.value;
-    }
-    return std::nullopt;
+    return tls_.address(thread, module, symbol);
   }
 
  private:

@@ -114,4 +114,15 @@ std::optional<Address> TlsLayout::block(const Thread& thread, size_t module) con
   return std::nullopt;
 }
 
+std::optional<Address> TlsLayout::address(const Thread& thread, const Module& module, const Symbol& symbol) const {
+  if (!symbol.is_tls || module.is_copy) return std::nullopt;
+  for (size_t i = 0; i < map_.modules.size(); ++i) {
+    if (map_.modules[i].start != module.start) continue;
+    auto start = block(thread, i);
+    if (!start || symbol.value >= module.tls_image_size) return std::nullopt;
+    return *start + symbol.value;
+  }
+  return std::nullopt;
+}
+
 }  // namespace inquest::elf

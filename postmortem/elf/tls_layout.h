@@ -27,6 +27,9 @@ class TlsLayout {
   /// Start of the TLS block of module number `module` in `thread`, or nothing. Thread-safe.
   std::optional<Address> block(const Thread& thread, size_t module) const;
 
+  /// The address of the variable, as Target::tls_address gives it. Thread-safe.
+  std::optional<Address> address(const Thread& thread, const Module& module, const Symbol& symbol) const;
+
  private:
   struct Slot {
     uint64_t id = 0;            ///< module id; 0: not known
