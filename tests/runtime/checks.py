@@ -11,6 +11,7 @@ import extremes
 import facts
 import heap_snapshot
 import holders
+import live
 import llnode_lines
 import pending
 import retainers
@@ -316,4 +317,5 @@ CHECKS = {
     "llnode": llnode_lines.check,
     "expressions": lambda context, _: expressions.check(context, "gt"),
     "plugin": lambda context, _: check_plugin(context, "gt"),
+    "live": live.check,
 }
