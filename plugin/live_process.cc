@@ -68,16 +68,20 @@ class SignalInfo {
   lldb::SBValue info_;
 };
 
-/// "signal SIGSEGV: address not mapped to object (fault address: 0x10)".
-std::optional<Address> described_fault(lldb::SBThread& thread) {
+std::string description_of(lldb::SBThread& thread) {
   char buffer[512] = {};
   thread.GetStopDescription(buffer, sizeof buffer - 1);
+  return buffer[0] != '\0' ? buffer : "stopped by hand";
+}
+
+/// "signal SIGSEGV: address not mapped to object (fault address: 0x10)".
+std::optional<Address> described_fault(lldb::SBThread& thread) {
   constexpr std::string_view kWords = "fault address";
-  std::string_view text(buffer);
+  std::string text = description_of(thread);
   size_t at = text.find(kWords);
-  size_t digits = at == std::string_view::npos ? at : text.find("0x", at + kWords.size());
-  if (digits == std::string_view::npos) return std::nullopt;
-  return Address(std::strtoull(buffer + digits, nullptr, 16));
+  size_t digits = at == std::string::npos ? at : text.find("0x", at + kWords.size());
+  if (digits == std::string::npos) return std::nullopt;
+  return Address(std::strtoull(text.c_str() + digits, nullptr, 16));
 }
 
 /// A general protection fault (SI_KERNEL) tells no address.
@@ -99,6 +103,7 @@ int signal_of(lldb::SBThread& thread) {
 
 void take_signal(live::StoppedProcess& stopped, lldb::SBThread& thread) {
   stopped.signal = signal_of(thread);
+  stopped.stop_reason = stopped.signal == SIGTRAP ? "signal SIGTRAP" : description_of(thread);
   if (stopped.signal == 0) return;
   SignalInfo info(thread);
   if (!info.is_of(stopped.signal)) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "commands/text_escape.h"
+#include "plugin/plain_expression.h"
 
 namespace inquest::plugin {
 namespace {
@@ -40,12 +41,19 @@ Result<uint64_t> evaluate_in(lldb::SBDebugger debugger, const std::string& expre
   options.SetLanguage(lldb::eLanguageTypeC_plus_plus);
   lldb::SBTarget target = debugger.GetSelectedTarget();
   lldb::SBFrame frame = target.GetProcess().GetSelectedThread().GetSelectedFrame();
-  lldb::SBValue value = frame.IsValid() ? frame.EvaluateExpression(expression.c_str(), options)
-                                        : target.EvaluateExpression(expression.c_str(), options);
   auto refused = [&](const std::string& why) {
     return usage_error(
         fmt::format("'{}' is no address, and LLDB cannot evaluate it: {}", commands::escape_text(expression), why));
   };
+  if (!target.GetProcess().GetCoreFile().IsValid()) {
+    auto number = evaluate_by_looking(target, frame, expression);
+    if (number) return number;
+    return usage_error(
+        fmt::format("'{}' is no address, and cannot be evaluated without running code in the process: {}",
+                    commands::escape_text(expression), commands::escape_text(number.error().what)));
+  }
+  lldb::SBValue value = frame.IsValid() ? frame.EvaluateExpression(expression.c_str(), options)
+                                        : target.EvaluateExpression(expression.c_str(), options);
   lldb::SBError error = value.GetError();
   if (!value.IsValid() || error.Fail()) return refused(first_line(error.GetCString()));
   lldb::SBType type = value.GetType().GetCanonicalType();

@@ -23,6 +23,7 @@ COMPARED = ("v8 bt --all --json", "inquest bt --all --json", "inquest why --json
             "inquest check-debug-info --json")
 sys.path.append(str(REPOSITORY / "scripts"))
 MAKE_CORE = runpy.run_path(str(REPOSITORY / "scripts" / "make_core"))
+DIE = "thread continue 1"  # the signal kills the process before any other thread runs
 QUICK = ("settings set target.preload-symbols false", "settings set symbols.enable-external-lookup false")
 
 
@@ -36,7 +37,7 @@ class Run:
         for line in (*QUICK, f"plugin load {context.plugin}", f"process launch -o {work / 'said'} -w {work} -- {program}",
                      *first, "continue"):
             words += ["-o", line]
-        for line in (*last, "continue"):
+        for line in (*last, DIE):
             words += ["-k", line]
         done = subprocess.run([*words, "--", str(node)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, timeout=400, cwd=work, preexec_fn=_with_core)
@@ -47,7 +48,7 @@ class Run:
             raise RuntimeError(f"the program did not run: {self.output[-2000:]}")
         rest = self.output
         self.first, rest = _answers(rest, [*first, "continue"])
-        self.last, rest = _answers(rest, [*last, "continue"])
+        self.last, rest = _answers(rest, [*last, DIE])
         pattern = MAKE_CORE["kernel_core_glob"]()
         cores = [path for path in work.glob(pattern) if path.name != "said"] if pattern else []
         self.core = cores[0] if cores else None
