@@ -127,7 +127,6 @@ class InfoBody : public ReportBody {
       if (facts_.fault_address) signal += fmt::format(", address {:#x}", facts_.fault_address->value());
       write_fact(output, "signal", signal);
     }
-    write_fact(output, "stopped", facts_.stop_reason);
     if (facts_.core_path.empty()) return;
     std::string core = fmt::format("{}, {}", facts_.core_path, human_bytes(facts_.core_size));
     if (std::string written = time_text(facts_.core_time); !written.empty()) core += ", written " + written;
@@ -164,7 +163,6 @@ class InfoBody : public ReportBody {
       json.field("signal_code", facts_.signal_code);
     }
     if (facts_.fault_address) json.field("fault_address", *facts_.fault_address);
-    json.field_if_known("stopped", facts_.stop_reason);
     json.field_if_known("core", facts_.core_path);
     json.field("core_size", facts_.core_size);
     if (facts_.core_time != 0) json.field("core_time", facts_.core_time);

@@ -71,7 +71,7 @@ class SignalInfo {
 std::string description_of(lldb::SBThread& thread) {
   char buffer[512] = {};
   thread.GetStopDescription(buffer, sizeof buffer - 1);
-  return buffer[0] != '\0' ? buffer : "stopped by hand";
+  return buffer;
 }
 
 /// "signal SIGSEGV: address not mapped to object (fault address: 0x10)".
@@ -103,7 +103,6 @@ int signal_of(lldb::SBThread& thread) {
 
 void take_signal(live::StoppedProcess& stopped, lldb::SBThread& thread) {
   stopped.signal = signal_of(thread);
-  stopped.stop_reason = stopped.signal == SIGTRAP ? "signal SIGTRAP" : description_of(thread);
   if (stopped.signal == 0) return;
   SignalInfo info(thread);
   if (!info.is_of(stopped.signal)) {

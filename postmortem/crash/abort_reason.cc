@@ -221,9 +221,9 @@ void explain_sent_signal(const Scene& scene, Explanation& out) {
   if (signal.number == 0 || signal.number == kSigStop ||
       (signal.number == kSigTrap && signal.has_code && is_sent(signal.code))) {
     out.kind = "none";
-    const std::string& stop = scene.names().target().facts().stop_reason;
-    out.cause = stop.empty() ? "no signal: the core was taken from a living process"
-                             : fmt::format("no crash: the process is alive, and a debugger holds it ({})", stop);
+    bool is_core = !scene.names().target().facts().core_path.empty();
+    out.cause = is_core ? "no signal: the core was taken from a living process"
+                        : "no crash: the process is alive, and a debugger holds it";
     return;
   }
   if (!signal.has_code) {

@@ -101,7 +101,6 @@ ProcessFacts facts_of(const StoppedProcess& process) {
   facts.signal_code = process.signal_code;
   facts.has_signal_info = process.has_signal_info;
   facts.fault_address = process.fault_address;
-  facts.stop_reason = process.stop_reason;
   facts.sender_pid = process.sender_pid;
   facts.sender_uid = process.sender_uid;
   if (auto random = random_bytes_of(process.pid)) facts.at_random = random->bytes;

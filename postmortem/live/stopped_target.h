@@ -27,7 +27,6 @@ struct StoppedProcess {
   bool has_signal_info = false;
   std::optional<Address> fault_address;
   std::optional<uint32_t> sender_pid = {}, sender_uid = {};
-  std::string stop_reason = {};  ///< in the debugger's words: "breakpoint 1.1"
 };
 
 struct OpenOptions {

@@ -105,7 +105,6 @@ struct ProcessFacts {
   std::optional<uint32_t> sender_pid;    ///< si_pid, for signals sent by kill, raise and the like
   std::optional<uint32_t> sender_uid;    ///< si_uid of those
   std::string core_path;                 ///< empty for a live process
-  std::string stop_reason;               ///< why a debugger holds a live process ("breakpoint 1.1"); empty for a core
   uint64_t core_size = 0;                ///< bytes of the (uncompressed) core file
   int64_t core_time = 0;                 ///< modification time of the core, seconds since 1970; 0 when unknown
   std::optional<AtRandom> at_random;     ///< of the program that died

@@ -95,6 +95,10 @@ def failures_of_stop(answers: dict[str, str], truth: dict) -> list[str]:
     return [f"stop {truth['step']}: {failure}" for failure in failures]
 
 
+# Evaluated by looking only; of the core LLDB itself says what they are.
+EXPRESSIONS = ("$rsp", "$pc", "*(long*)($rsp+8)", "*(long*)$rsp + 8", "(unsigned char)*(unsigned long*)($rsp + 2*8) + 0x1000", "$rsp - 0x10",
+               "((long*)$rsp)[1]", "*(int*)$rsp & 0xfff", "*(unsigned int**)($rsp+8)", "(short)$rsp", "-(1 - 0x2000)", "$rsp / 16 * 16")
+MISTAKES = ("nonsense", "abort()", "1 +", "*(long*)(", "*5", "$nowhere", "1.5", "((((1)", "2 / (1 - 1)")
 ASKED = ["v8 bt --json", "v8 findjsobjects --json", "v8 findjsinstances Marker", "v8 inspect $1"]
 
 
@@ -103,12 +107,42 @@ def check(context: Context, _case: str) -> list[str]:
         raise Unavailable("no plugin was built (LLDB is missing)")
     with tempfile.TemporaryDirectory(prefix="inquest-live-") as directory:
         work = pathlib.Path(directory)
-        run = Run(context, work, ASKED, [*ASKED, *COMPARED])
+        # A register that nothing needs behind a system call.
+        changed = [*(f"v8 print {text}" for text in MISTAKES), "register write r11 0x4d2", "inquest why --json"]
+        run = Run(context, work, [*ASKED, *changed], [*ASKED, *(f"v8 whatis {text}" for text in EXPRESSIONS), *COMPARED])
         failures = failures_of_stop(run.first, run.truths[0]) + failures_of_stop(run.last, run.truths[1])
+        failures += failures_of_mistakes(run.first)
+        if object_in(run.first["inquest why --json"])["registers"]["r11"] != "0x4d2":
+            failures.append("a register that was written in LLDB is shown as it was")
         if run.core is None:
             context.say("the kernel leaves no core in the working directory: nothing to compare with")
             return failures
-        failures += failures_of_core(context, run)
+        failures += failures_of_core(context, run) + failures_of_expressions(context, run)
+    return failures
+
+
+def failures_of_mistakes(answers: dict[str, str]) -> list[str]:
+    failures = []
+    for text in MISTAKES:
+        answer = answers[f"v8 print {text}"]
+        if not answer.startswith("error: ") or len(answer.strip().splitlines()) != 1:
+            failures.append(f"v8 print {text} says {answer!r}, not one line with an error")
+    return failures
+
+
+def failures_of_expressions(context: Context, run: Run) -> list[str]:
+    """LLDB evaluates them on the core, where that runs no code."""
+    commands = [f"v8 whatis {text}" for text in EXPRESSIONS]
+    words = [LLDB, "-b", "--no-lldbinit", "-o", f"plugin load {context.plugin}", "-o", f"target create --core {run.core}"]
+    for command in commands:
+        words += ["-o", command]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
+    on_core, _ = _answers(done.stdout, commands)
+    failures = []
+    for command in commands:
+        expected, found = _common(on_core[command], command), _common(run.last[command], command)
+        if not expected or expected[0].startswith("error: ") or expected != found:
+            failures.append(f"{command}: {found[:2]}, LLDB says on the core {expected[:2]}")
     return failures
 
 

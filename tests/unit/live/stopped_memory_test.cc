@@ -188,8 +188,7 @@ TEST(StoppedTarget, HasTheFilesAndFactsOfTheProcess) {
   auto target = StoppedTarget::open({.pid = child.pid(),
                                      .threads = {thread},
                                      .signal = SIGABRT,
-                                     .fault_address = {},
-                                     .stop_reason = "signal SIGABRT"},
+                                     .fault_address = {}},
                                     {.executable = {}, .sysroot = {}, .debug_dirs = {}});
   ASSERT_TRUE(target) << target.error().line();
   const Target& process = **target;
@@ -201,7 +200,6 @@ TEST(StoppedTarget, HasTheFilesAndFactsOfTheProcess) {
   EXPECT_EQ(process.facts().pid, child.pid());
   EXPECT_EQ(process.facts().signal, SIGABRT);
   EXPECT_TRUE(process.facts().core_path.empty());
-  EXPECT_EQ(process.facts().stop_reason, "signal SIGABRT");
   EXPECT_TRUE(process.facts().cpu_time);
   auto random = random_bytes_of(child.pid());
   ASSERT_TRUE(random);
