@@ -24,7 +24,7 @@ COMPARED = ("v8 bt --all --json", "inquest bt --all --json", "inquest why --json
 sys.path.append(str(REPOSITORY / "scripts"))
 MAKE_CORE = runpy.run_path(str(REPOSITORY / "scripts" / "make_core"))
 DIE = "thread continue 1"  # the signal kills the process before any other thread runs
-QUICK = ("settings set target.preload-symbols false", "settings set symbols.enable-external-lookup false")
+QUICK = ("settings set auto-confirm true", "settings set target.preload-symbols false", "settings set symbols.enable-external-lookup false")
 
 
 class Run:
@@ -33,14 +33,13 @@ class Run:
     def __init__(self, context: Context, work: pathlib.Path, first: list[str], last: list[str]):
         node = MAKE_CORE["node_program"](context.version)
         program = MAKE_CORE["kept_case"]("live") / "program.js"
-        words = [LLDB, "-b", "--no-lldbinit"]
-        for line in (*QUICK, f"plugin load {context.plugin}", f"process launch -o {work / 'said'} -w {work} -- {program}",
-                     *first, "continue"):
-            words += ["-o", line]
-        for line in (*last, DIE):
-            words += ["-k", line]
-        done = subprocess.run([*words, "--", str(node)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=400, cwd=work, preexec_fn=_with_core)
+        lines = [*QUICK, f"plugin load {context.plugin}", f"process launch -o {work / 'said'} -w {work} -- {program}",
+                 *first, "continue", *last, DIE]
+        (work / "commands").write_text("\n".join(lines) + "\n")
+        # A batch (-b) would end with the first command that fails.
+        words = [LLDB, "--no-lldbinit", "-o", f"command source -e false -c false {work / 'commands'}", "-o", "quit", "--", str(node)]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400,
+                              cwd=work, preexec_fn=_with_core)
         self.output = done.stdout
         said = (work / "said").read_text().splitlines() if (work / "said").is_file() else []
         self.truths = [json.loads(line) for line in said if line.startswith('{"')]
@@ -50,7 +49,7 @@ class Run:
         self.first, rest = _answers(rest, [*first, "continue"])
         self.last, rest = _answers(rest, [*last, DIE])
         pattern = MAKE_CORE["kernel_core_glob"]()
-        cores = [path for path in work.glob(pattern) if path.name != "said"] if pattern else []
+        cores = [path for path in work.glob(pattern) if path.name not in ("said", "commands")] if pattern else []
         self.core = cores[0] if cores else None
 
 
@@ -97,7 +96,7 @@ def failures_of_stop(answers: dict[str, str], truth: dict) -> list[str]:
 
 # Evaluated by looking only; of the core LLDB itself says what they are.
 EXPRESSIONS = ("$rsp", "$pc", "*(long*)($rsp+8)", "*(long*)$rsp + 8", "(unsigned char)*(unsigned long*)($rsp + 2*8) + 0x1000", "$rsp - 0x10",
-               "((long*)$rsp)[1]", "*(int*)$rsp & 0xfff", "*(unsigned int**)($rsp+8)", "(short)$rsp", "-(1 - 0x2000)", "$rsp / 16 * 16")
+               "((long*)$rsp)[1]", "*(int*)$rsp & 0xfff", "*(unsigned int**)($rsp+8)", "(unsigned short)$rsp", "3 * (5 - 0x2000) + 0x8000", "$rsp / 16 * 16")
 MISTAKES = ("nonsense", "abort()", "1 +", "*(long*)(", "*5", "$nowhere", "1.5", "((((1)", "2 / (1 - 1)")
 ASKED = ["v8 bt --json", "v8 findjsobjects --json", "v8 findjsinstances Marker", "v8 inspect $1"]
 
