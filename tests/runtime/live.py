@@ -158,8 +158,9 @@ def _without(value):
         return sorted((_without(one) for one in value), key=lambda one: one.get("tid", 0) if isinstance(one, dict) else 0)
     if not isinstance(value, dict):
         return value
-    # A core knows no names of threads, a process no file that it is in; notes speak of either.
-    unlike = {"core", "core_time", "core_size", "notes"} | ({"name"} if "tid" in value else set())
+    # A core knows no names of threads and cuts the arguments, from which titles are taken where symbols are missing; a process is in no
+    # file; notes speak of either.
+    unlike = {"core", "core_time", "core_size", "title", "notes"} | ({"name"} if "tid" in value else set())
     return {key: _without(one) for key, one in value.items() if key not in unlike}
 
 

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "postmortem/live/stopped_target.h"
 
@@ -80,14 +80,13 @@ std::string text_at(const MemoryReader& memory, Address address) { return memory
 
 /// Pages of [start, start + count * kPage) that the process has, by /proc/PID/pagemap.
 size_t present_pages(uint64_t pid, Address start, size_t count) {
-  std::ifstream map("/proc/" + std::to_string(pid) + "/pagemap", std::ios::binary);
-  map.seekg(static_cast<std::streamoff>(start.value() / kPage * 8));
+  int map = open(("/proc/" + std::to_string(pid) + "/pagemap").c_str(), O_RDONLY);
+  std::vector<uint64_t> entries(count);
+  ssize_t size = pread(map, entries.data(), count * 8, static_cast<off_t>(start.value() / kPage * 8));
+  close(map);
+  EXPECT_EQ(size, static_cast<ssize_t>(count * 8));
   size_t present = 0;
-  for (size_t i = 0; i < count; ++i) {
-    uint64_t entry = 0;
-    map.read(reinterpret_cast<char*>(&entry), sizeof entry);
-    present += entry >> 63;
-  }
+  for (uint64_t entry : entries) present += entry >> 63;
   return present;
 }
 
@@ -185,10 +184,7 @@ TEST(StoppedTarget, HasTheFilesAndFactsOfTheProcess) {
   Child child([] {});
   Thread thread;
   thread.tid = child.pid();
-  auto target = StoppedTarget::open({.pid = child.pid(),
-                                     .threads = {thread},
-                                     .signal = SIGABRT,
-                                     .fault_address = {}},
+  auto target = StoppedTarget::open({.pid = child.pid(), .threads = {thread}, .signal = SIGABRT, .fault_address = {}},
                                     {.executable = {}, .sysroot = {}, .debug_dirs = {}});
   ASSERT_TRUE(target) << target.error().line();
   const Target& process = **target;
