@@ -204,15 +204,20 @@ class Looker {
     return found.IsValid() ? std::optional(found) : std::nullopt;
   }
 
-  /// What the program or a library calls so; those that others can see first.
-  std::optional<lldb::addr_t> symbol(const std::string& name) {
-    std::optional<lldb::addr_t> result;
+  /// What the program or a library calls so; those that others can see first. Functions stand for their addresses.
+  std::optional<Value> symbol(const std::string& name) {
+    std::optional<Value> result;
     lldb::SBSymbolContextList found = target_.FindSymbols(name.c_str());
     for (uint32_t i = 0; i < found.GetSize(); ++i) {
       lldb::SBSymbol one = found.GetContextAtIndex(i).GetSymbol();
       lldb::addr_t address = one.IsValid() ? one.GetStartAddress().GetLoadAddress(target_) : LLDB_INVALID_ADDRESS;
-      if (address == LLDB_INVALID_ADDRESS) continue;
-      if (!result || one.IsExternal()) result = address;
+      if (address == LLDB_INVALID_ADDRESS || (result && !one.IsExternal())) continue;
+      result.emplace();
+      if (one.GetType() == lldb::eSymbolTypeCode) {
+        *result = number(address, lldb::eBasicTypeUnsignedLong);
+        result->type = basic(lldb::eBasicTypeVoid).GetPointerType();
+      }
+      result->address = address;
       if (one.IsExternal()) break;
     }
     return result;
@@ -230,10 +235,8 @@ class Looker {
       return number(bits, lldb::eBasicTypeUnsignedLong);
     }
     if (auto found = variable(name)) return of_object(*found);
-    Value value;
-    value.address = symbol(name);
-    if (!value.address) return refuse(fmt::format("use of undeclared identifier '{}'", name));
-    return value;
+    if (auto found = symbol(name)) return *found;
+    return refuse(fmt::format("use of undeclared identifier '{}'", name));
   }
 
   uint64_t number_of(const Value& value) {
