@@ -120,6 +120,8 @@ step(() => `${{toString() { return next() || ''; }}}`);
 step(() => ({valueOf() { return next() || 1; }}) * 2);
 step(() => new (class { field = next(); })());
 step(() => class { static field = next(); });
+step(() => { class Fields { field = next(); } return new Fields(); });
+step(() => { class Statics { static field = next(); } return Statics; });
 step(() => (() => next())());
 step(() => (function() { return next(); })());
 step(() => (function named() { return next(); })());

@@ -71,7 +71,8 @@ std::optional<std::string> CallSiteNames::own_name(uint64_t function) const {
   return objects_.string(*value);
 }
 
-/// Functions that set up the fields of a class have no name in the heap; since 12.x DebugName says one for their kind.
+/// Functions that set up the fields of a class: since 12.x DebugName (src/objects/shared-function-info.cc) says one for
+/// their kind, whatever name the parser inferred for them, mostly the name of the class.
 std::string CallSiteNames::initializer_name(uint64_t shared) const {
   constexpr uint8_t kKindMask = 31;
   constexpr uint8_t kInstance = 24, kStatic = 25, kSecondStatic = 26;  // FunctionKind, 12.4 to 14.6
@@ -88,8 +89,8 @@ std::string CallSiteNames::initializer_name(uint64_t shared) const {
 
 std::string CallSiteNames::function_name(const CallSite& site) const {
   auto own = own_name(site.function);
-  std::string name = own ? *own : objects_.shared_debug_name(site.shared);
-  if (name.empty()) name = initializer_name(site.shared);
+  std::string name = own ? *own : initializer_name(site.shared);
+  if (name.empty()) name = objects_.shared_debug_name(site.shared);
   if (name.empty() && scripts_.is_eval(scripts_.script_of(site.shared))) name = "eval";
   return name;
 }
