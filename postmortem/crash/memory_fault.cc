@@ -343,11 +343,37 @@ class MemoryFault {
                                     at.text, at.aligned));
       return trace(access);
     }
+    if (auto refused = std::ranges::find_if(accesses, [&](const MemoryAccess& access) { return is_refused(access); });
+        at.kind != Kind::kPrivileged && refused != accesses.end()) {
+      return undelivered(*refused);
+    }
     out_.kind = at.kind == Kind::kPrivileged ? "privileged" : "protection";
     out_.cause = head(at.kind == Kind::kPrivileged
                           ? fmt::format("`{}` is for the kernel alone", at.text)
                           : fmt::format("the processor refused `{}` (general protection fault)", at.text));
     out_.detail = "in " + scene_.where(scene_.frame());
+  }
+
+  /// Whether the page of a canonical address raises a page fault: nothing is mapped there, or not for that access.
+  bool is_refused(const MemoryAccess& access) const {
+    const MemoryRegion* region = scene_.memory().region_of(access.address);
+    if (!region) return true;
+    bool writes = access.access == Access::kWrite || access.access == Access::kReadWrite;
+    return writes ? !region->writable : !region->readable && !region->writable && !region->executable;
+  }
+
+  /// A page fault whose handler the kernel could not call, because the stack had no room for the handler's frame. It
+  /// then sends SIGSEGV by itself (kernel/signal.c, force_fatal_sig), with SI_KERNEL and without the address.
+  void undelivered(const MemoryAccess& access) {
+    take(access);
+    out_.address = access.address;
+    out_.place = describe_place(scene_.names(), scene_.thread(), access.address);
+    classify(access, access.address);
+    out_.remarks.emplace_back(
+        "The kernel says no address: most likely the program has a handler for this signal, and its stack had no room "
+        "to "
+        "call it.");
+    trace(access);
   }
 
   std::optional<Address> jump_target(const Instruction& at) const {

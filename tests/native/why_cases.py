@@ -85,6 +85,8 @@ GROUPS: dict[str, dict[str, Case]] = {
     },
     "stacks": {
         "stack-overflow": Case(r"stack overflow: write of \d bytes? at {fault}, ", RECURSION, functions=("deep",)),
+        "stack-overflow-handled": Case(r"stack overflow: write of \d bytes? at 0x[0-9a-f]+, ", RECURSION, functions=("deep",),
+                                       rest="handler for this signal, and its stack had no room"),
         "stack-overflow-thread": Case(r"stack overflow: write of \d bytes? at {fault}, the guard page below", RECURSION,
                                       functions=("deep",)),
     },

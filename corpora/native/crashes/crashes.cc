@@ -181,6 +181,12 @@ int main(int argc, char** argv) {
     tell("stack-overflow");
     sink = deep(0);
   };
+  cases["stack-overflow-handled"] = [] {
+    // On the stack that has no room: the kernel cannot call it.
+    signal(SIGSEGV, on_fault);
+    tell("stack-overflow-handled");
+    sink = deep(0);
+  };
   cases["stack-overflow-thread"] = [] {
     tell("stack-overflow-thread");
     pthread_t thread;
