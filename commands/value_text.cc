@@ -134,7 +134,8 @@ std::string primitive(const Value& value) {
     case ValueKind::kString: return fmt::format("<String: \"{}{}\">", text_of(value), value.text_cut ? "..." : "");
     case ValueKind::kSymbol: return fmt::format("<Symbol: {}>", text_of(value));
     case ValueKind::kNativeAccessor: return "<Accessor: native>";
-    case ValueKind::kExternal: return text_of(value);
+    case ValueKind::kExternal:
+      return value.address.value() == 0 ? text_of(value) : fmt::format("<External: {}>", text_of(value));
     default: return {};
   }
 }

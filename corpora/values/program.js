@@ -1,6 +1,18 @@
 'use strict';
 // A value of every kind, each with a description by the program's own eyes.
+// With the argument `worker` all of them are in a worker thread, which has oddballs and maps of its own until Node.js 18.0.
+const fs = require('fs');
+const util = require('util');
+const threads = require('worker_threads');
 const DEPTH = 4;
+
+if (threads.isMainThread && process.argv[2] === 'worker') {
+  new threads.Worker(__filename).on('message', line => {
+    fs.writeSync(1, line);
+    process.abort();
+  });
+  return;
+}
 
 class Gallery {}
 const gallery = new Gallery();
@@ -335,8 +347,14 @@ if (typeof WebAssembly === 'object') {
   told.wasmShared = {kind, internal: {buffer: {kind: kindOf(gallery.wasmBuffer), length: 65536}}};
 }
 
-// Handles, in the words of Node.js.
-require('net').createServer(() => {}).listen(0);
+// Handles, in the words of Node.js, which also says what a value of C++ wraps, since 12.22.
+const server = require('net').createServer(() => {}).listen(0);
+function showExternal() {
+  const stream = server._handle._externalStream;
+  const [, address] = /^\[External: ([0-9a-f]+)\]$/.exec(util.inspect(stream)) || [];
+  gallery.stream = stream;
+  told.stream = {kind: 'external', value: address ? '0x' + address.padStart(16, '0') : undefined};
+}
 require('dgram').createSocket('udp4').bind(0);
 require('fs').watch(__dirname);
 const watcher = require('fs').watch(__dirname);
@@ -345,6 +363,8 @@ if (watcher.unref) watcher.unref();
 function end() {
   describeGlobal(); // Looking at it loads what is made on demand.
   told.global = describeGlobal();
+  showExternal();
+  if (!threads.isMainThread) return threads.parentPort.postMessage(JSON.stringify({values: told}) + '\n');
   if (process.stdout.fd !== 1) return; // It is a handle as well, once it has been asked for.
   const handles = process._getActiveHandles().map(handle => handle.constructor.name).sort();
   console.log(JSON.stringify({values: told, handles}));

@@ -191,8 +191,14 @@ def check_plugin(context: Context, case: str) -> list[str]:
 
 
 def check_values(context: Context, case: str) -> list[str]:
-    """A value of every kind against the program's own description of it."""
-    directory = context.make(case)
+    """A value of every kind against the program's own description of it, in the main thread and in a worker."""
+    failures = []
+    for arguments in ((), ("worker",)):
+        failures += [" ".join([*arguments, failure]) for failure in _check_gallery(context, context.make(case, *arguments))]
+    return failures
+
+
+def _check_gallery(context: Context, directory: pathlib.Path) -> list[str]:
     told = truth_of(directory)["values"]
     inquest = context.open(directory)
     gallery = inquest.json("v8", "findjsinstances", "Gallery")["rows"][0]["address"]

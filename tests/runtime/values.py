@@ -12,6 +12,8 @@ def as_told(value: dict, told: dict) -> dict:
     same: dict = {"kind": kind}
     if "value" in value:
         same["value"] = number_text(value["value"]) if kind == "number" else value["value"]
+    if kind == "external":
+        same["value"] = value.get("value", "").partition(" ")[0]  # behind it the class, where its vtable tells it
     for key in ("type", "length"):
         if key in value:
             same[key] = value[key]

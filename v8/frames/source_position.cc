@@ -33,7 +33,6 @@ SourcePositions::SourcePositions(const ObjectReader& objects)
   if (auto offset = constants.field("SharedFunctionInfo", "raw_function_token_offset"); offset && *offset > 0) {
     token_offset_ = static_cast<uint16_t>(*offset);
   }
-  class_positions_ = objects.heap().root("class_positions_symbol");
 }
 
 uint64_t SourcePositions::bytecode_of(uint64_t shared) const {
@@ -140,8 +139,9 @@ std::optional<SourceRange> SourcePositions::range_of(uint64_t shared) const {
 }
 
 std::optional<SourceRange> SourcePositions::class_range(uint64_t function) const {
-  if (class_positions_ == 0) return std::nullopt;
-  auto positions = objects_.own_data_property(function, class_positions_);
+  uint64_t symbol = objects_.heap().root_near("class_positions_symbol", function);
+  if (symbol == 0) return std::nullopt;
+  auto positions = objects_.own_data_property(function, symbol);
   if (!positions || objects_.map_of(*positions) == nullptr) return std::nullopt;
   uint64_t start = objects_.field(*positions, 8), end = objects_.field(*positions, 16);
   if (!is_smi(start) || !is_smi(end) || smi_value(start) < 0 || smi_value(end) < smi_value(start)) return std::nullopt;

@@ -78,7 +78,6 @@ class SourcePositions {
   ScriptReader scripts_;
   BytecodeSizes bytecode_sizes_;
   uint16_t token_offset_;  ///< SharedFunctionInfo::raw_function_token_offset, i16
-  uint64_t class_positions_ = 0;
   mutable std::unordered_map<uint64_t, std::unique_ptr<std::u16string>> sources_;
 };
 

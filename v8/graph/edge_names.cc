@@ -97,11 +97,9 @@ EdgeNames::EdgeNames(const Heap& heap)
       objects_(heap, maps_),
       walker_(heap.new_walker(maps_)),
       references_(heap),
-      ordered_hash_map_(heap.root("ordered_hash_map_map")),
-      ordered_hash_set_(heap.root("ordered_hash_set_map")),
-      ephemeron_hash_table_(heap.root("ephemeron_hash_table_map")),
-      hole_(heap.root("the_hole_value")),
-      undefined_(heap.root("undefined_value")) {}
+      ordered_hash_map_(heap, "ordered_hash_map_map"),
+      ordered_hash_set_(heap, "ordered_hash_set_map"),
+      ephemeron_hash_table_(heap, "ephemeron_hash_table_map") {}
 
 std::vector<EdgeNames::Slot> EdgeNames::slots(uint64_t holder, uint64_t target, size_t limit) {
   std::vector<Slot> found;
@@ -135,6 +133,11 @@ bool EdgeNames::is_named(uint64_t word, std::string_view type) const {
 bool EdgeNames::has_map(uint64_t word, uint64_t map_root) const {
   const MapInfo* map = objects_.map_of(word);
   return map != nullptr && map->map + 1 == map_root;
+}
+
+bool EdgeNames::has_map(uint64_t word, const RootSet& maps) const {
+  const MapInfo* map = objects_.map_of(word);
+  return map != nullptr && maps.contains(map->map + 1);
 }
 
 EdgeName EdgeNames::property(uint64_t key) const {
@@ -356,7 +359,8 @@ std::optional<EdgeName> EdgeNames::element(uint64_t owner, uint64_t store, uint6
 }
 
 std::optional<EdgeName> EdgeNames::dictionary_property(uint64_t store, uint64_t offset) const {
-  if (!is_named(store, "NameDictionary") && !has_map(store, heap_.root("name_dictionary_map"))) return std::nullopt;
+  if (!is_named(store, "NameDictionary") && !has_map(store, heap_.root_near("name_dictionary_map", store)))
+    return std::nullopt;
   uint64_t entries = 16 + 8 * (3 + uint64_t{heap_.layout().name_dictionary_prefix});
   if (offset < entries || (offset - entries) % 24 != 8) return std::nullopt;
   uint64_t key = objects_.field(store, offset - 8);

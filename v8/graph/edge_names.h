@@ -12,6 +12,7 @@
 
 #include "v8/graph/edge.h"
 #include "v8/graph/object_references.h"
+#include "v8/heap/root_set.h"
 #include "v8/objects/object_reader.h"
 
 namespace inquest::v8 {
@@ -39,6 +40,7 @@ class EdgeNames {
 
   bool is_named(uint64_t word, std::string_view type) const;
   bool has_map(uint64_t word, uint64_t map_root) const;
+  bool has_map(uint64_t word, const RootSet& maps) const;
   /// A property's name from its key.
   EdgeName property(uint64_t key) const;
   /// The property whose value lies at `offset` of a DescriptorArray, and the index of its descriptor. Nothing where the
@@ -64,7 +66,7 @@ class EdgeNames {
   ObjectReader objects_;
   Walker walker_;
   ObjectReferences references_;
-  uint64_t ordered_hash_map_, ordered_hash_set_, ephemeron_hash_table_, hole_, undefined_;
+  RootSet ordered_hash_map_, ordered_hash_set_, ephemeron_hash_table_;
   std::unordered_map<uint64_t, std::vector<std::string>> scope_names_;
 };
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "v8/graph/object_starts.h"
+#include "v8/heap/root_set.h"
 
 namespace inquest::v8 {
 namespace {
@@ -21,7 +22,7 @@ class Searcher {
         maps_(heap.new_map_cache()),
         walker_(heap.new_walker(maps_)),
         number_(number),
-        double_array_(heap.root("fixed_double_array_map")),
+        double_array_(heap, "fixed_double_array_map"),
         raw_doubles_(heap.layout().table.unboxed_doubles) {
     bool small = number == std::trunc(number) && number >= -2147483648.0 && number <= 2147483647.0;
     if (small) smi_ = uint64_t{static_cast<uint32_t>(static_cast<int32_t>(number))} << 32;
@@ -34,7 +35,7 @@ class Searcher {
     const std::byte* bytes = bytes_at(page, address);
     const MapInfo* map = maps_.find(word_of(bytes));
     if (map == nullptr) return;
-    bool doubles = map->map + 1 == double_array_, boxed = map->category == Category::kNumber;
+    bool doubles = double_array_.contains(map->map + 1), boxed = map->category == Category::kNumber;
     bool values = map->has_properties || map->rule == SizeRule::kContext ||
                   (map->category == Category::kInternal && map->body != Body::kData && map->body != Body::kCode &&
                    map->type != heap_.types().map);
@@ -72,7 +73,7 @@ class Searcher {
   MapCache maps_;
   Walker walker_;
   double number_;
-  uint64_t double_array_;
+  RootSet double_array_;
   bool raw_doubles_;
   std::optional<uint64_t> smi_;
 };

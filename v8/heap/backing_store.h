@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "v8/heap/heap.h"
+#include "v8/heap/root_set.h"
 
 namespace inquest::v8 {
 
@@ -13,9 +14,9 @@ class BackingStores {
   BackingStores(const Heap& heap, Walker& walker)
       : heap_(heap),
         walker_(walker),
-        cow_map_(heap.root("fixed_cow_array_map")),
-        empty_(heap.root("empty_fixed_array")),
-        empty_properties_(heap.root("empty_property_array")) {}
+        cow_map_(heap, "fixed_cow_array_map"),
+        empty_(heap, "empty_fixed_array"),
+        empty_properties_(heap, "empty_property_array") {}
 
   /// Calls `found(map, size)` for each backing store that only the JSObject at `bytes` can own, and returns the sum of
   /// their sizes. Empty ones, copy-on-write arrays and everything in the read-only heap are shared.
@@ -25,7 +26,7 @@ class BackingStores {
     for (uint64_t offset : {8, 16}) {  // properties or hash; elements
       uint64_t word;
       std::memcpy(&word, bytes + offset, sizeof word);
-      if (!is_heap_object(word) || word == empty_ || word == empty_properties_) continue;
+      if (!is_heap_object(word) || empty_.contains(word) || empty_properties_.contains(word)) continue;
       sum += owned_store(word, found);
     }
     return sum;
@@ -40,7 +41,7 @@ class BackingStores {
     if (offset + 16 > page->area_size()) return 0;
     uint64_t map_word;
     std::memcpy(&map_word, page->data + offset, sizeof map_word);
-    if (map_word == cow_map_) return 0;  // shared until written
+    if (cow_map_.contains(map_word)) return 0;  // shared until written
     const MapInfo* map = walker_.maps().find(map_word);
     if (!map || !map->backing_store) return 0;
     uint64_t size = walker_.size(*map, page->data + offset, page->area_size() - offset);
@@ -50,9 +51,9 @@ class BackingStores {
 
   const Heap& heap_;
   Walker& walker_;
-  uint64_t cow_map_;
-  uint64_t empty_;
-  uint64_t empty_properties_;
+  RootSet cow_map_;
+  RootSet empty_;
+  RootSet empty_properties_;
 };
 
 }  // namespace inquest::v8

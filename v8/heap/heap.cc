@@ -174,6 +174,11 @@ uint64_t Heap::root(std::string_view name, uint32_t isolate) const {
   return isolates_[isolate].roots.values[*index];
 }
 
+uint64_t Heap::root_near(std::string_view name, uint64_t object) const {
+  const Page* page = is_heap_object(object) ? pages_.page_of(object - 1) : nullptr;
+  return root(name, page != nullptr ? page->isolate : 0);
+}
+
 void Heap::calibrate_sizes() {
   calibration_.feedback_vector_length = layout_.table.feedback_vector_length;
   calibration_.feedback_vector_header = layout_.table.feedback_vector_header;

@@ -69,6 +69,8 @@ class Heap {
 
   /// The tagged value of a root; 0 when there is no such root in this version.
   uint64_t root(std::string_view name, uint32_t isolate = 0) const;
+  /// The same of the isolate whose pages hold `object`, a tagged word; of the first one where that is not known.
+  uint64_t root_near(std::string_view name, uint64_t object) const;
 
   MapCache new_map_cache() const { return MapCache(pages_, layout_, types_); }
   Walker new_walker(MapCache& maps) const {

@@ -95,7 +95,7 @@ Bytes BufferReader::view(uint64_t word, bool typed_array) const {
 }
 
 std::optional<ElementType> BufferReader::element_type(uint64_t typed_array) const {
-  uint64_t constructor_key = objects_.heap().root("constructor_string");
+  uint64_t constructor_key = objects_.heap().root_near("constructor_string", typed_array);
   uint64_t object = typed_array;
   for (int i = 0; i < kMaxPrototypes; ++i) {
     const MapInfo* map = objects_.map_of(object);

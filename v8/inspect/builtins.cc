@@ -130,7 +130,8 @@ void Inspector::add_collection(uint64_t word, bool pairs, uint32_t depth, Value&
   uint64_t used = present + count_of(objects_.field(table, 24));
   uint64_t at = 40 + 8 * count_of(objects_.field(table, 32));
   uint64_t size = pairs ? 24 : 16;  // key, (value,) next in the chain
-  uint64_t hole = heap_.root("the_hole_value"), table_hole = heap_.root("hash_table_hole_value");
+  uint64_t hole = heap_.root_near("the_hole_value", table);
+  uint64_t table_hole = heap_.root_near("hash_table_hole_value", table);
   uint64_t shown = 0;
   for (uint64_t i = 0; i < used && shown < present; ++i, at += size) {
     if (!heap_.pages().object_bytes(table - 1, at, size)) {
@@ -285,22 +286,38 @@ void Inspector::add_buffer_elements(uint64_t word, Value& value) {
   if (data.size() < wanted * size) value.remark = "not all of its bytes are in the core";
 }
 
-/// Objects made by C++ have words of its own between the header and the in-object properties. Node.js keeps there a
-/// pointer to the C++ object, whose vtable tells its class.
+/// A pointer to native memory, with the class of the C++ object there, where its vtable tells it.
+std::string Inspector::pointer_text(uint64_t pointer) const {
+  std::string text = fmt::format("{:#018x}", pointer);
+  bool aligned = pointer != 0 && (pointer & kTagMask) == 0;
+  auto vtable = aligned ? heap_.target().memory().read_u64(Address(pointer)) : std::nullopt;
+  std::string name = vtable ? class_of_vtable(heap_.target(), Address(*vtable)) : "";
+  return name.empty() ? text : text + " (" + name + ")";
+}
+
+/// What v8::External wraps: an embedder field with a Foreign (until 9.x, Factory::NewExternal in
+/// src/heap/factory.cc), or the pointer itself (JSExternalObject::value, src/objects/js-objects.tq).
+uint64_t Inspector::external_pointer(uint64_t word) const {
+  uint64_t field = objects_.field(word, kAfterHeader);
+  return is_named(field, "Foreign") ? objects_.field(field, 8) : field;
+}
+
+/// Objects made by C++ have words of its own between the header and the in-object properties: values of JavaScript
+/// (v8::Object::SetInternalField), or pointers, as Node.js keeps one to the C++ object.
 void Inspector::add_internal_fields(uint64_t word, const MapInfo& map, Value& value) {
   uint64_t first = kAfterHeader;
   uint64_t end = 8ull * map.inobject_start;
   const std::string& type = heap_.types()[map.type].name;
   bool of_api = type.empty() || type == "JSObjectWithEmbedderSlots" || type.find("Api") != type.npos;
   if (!of_api || end <= first || end > map.instance_size) return;
-  const MemoryReader& memory = heap_.target().memory();
   for (uint64_t at = first; at < end; at += 8) {
     uint64_t field = objects_.field(word, at);
-    std::string text = fmt::format("{:#018x}", field);
-    auto vtable = (field & kTagMask) == 0 && field != 0 ? memory.read_u64(Address(field)) : std::nullopt;
-    std::string name = vtable ? class_of_vtable(heap_.target(), Address(*vtable)) : "";
-    if (!name.empty()) text += " (" + name + ")";
-    internal(value, fmt::format("field {}", (at - first) / 8), text_value(ValueKind::kExternal, std::move(text)));
+    std::string name = fmt::format("field {}", (at - first) / 8);
+    if (is_heap_object(field) && objects_.map_of(field) != nullptr) {
+      internal(value, std::move(name), field, 0);
+    } else {
+      internal(value, std::move(name), text_value(ValueKind::kExternal, pointer_text(field)));
+    }
   }
 }
 

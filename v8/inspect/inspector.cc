@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "v8/heap/root_set.h"
 #include "v8/inspect/big_integer.h"
 #include "v8/objects/scope_info.h"
 #include "v8/objects/shape.h"
@@ -176,7 +177,7 @@ void Inspector::set_type(uint64_t word, const MapInfo& map, Value& value) {
 void Inspector::set_primitive(uint64_t word, Value& value) {
   switch (value.kind) {
     case ValueKind::kNumber: value.value = std::bit_cast<double>(objects_.field(word, 8)); break;
-    case ValueKind::kBoolean: value.value = heap_.root("true_value") == word; break;
+    case ValueKind::kBoolean: value.value = RootSet(heap_, "true_value").contains(word); break;
     case ValueKind::kString: {
       value.length = objects_.string_length(word).value_or(0);
       value.has_length = true;
@@ -207,7 +208,7 @@ void Inspector::set_primitive(uint64_t word, Value& value) {
 
 /// What `name` is, where it is no getter: JSFunction::GetDebugName. Else the name in the source.
 std::string Inspector::function_name(uint64_t word) const {
-  auto own = objects_.own_data_property(word, heap_.root("name_string"));
+  auto own = objects_.own_data_property(word, heap_.root_near("name_string", word));
   if (own && objects_.is_string(*own)) return objects_.string(*own, kMaxName).value_or("");
   return objects_.function_name(word);
 }
@@ -248,6 +249,7 @@ void Inspector::set_summary(uint64_t word, const MapInfo& map, Value& value) {
       }
       break;
     case ValueKind::kRegExp: value.value = regexp_text(word); break;
+    case ValueKind::kExternal: value.value = pointer_text(external_pointer(word)); break;
     case ValueKind::kPromise: value.value = std::string(promise_state(word)); break;
     case ValueKind::kFunction:
     case ValueKind::kClass:

@@ -65,6 +65,8 @@ class Inspector {
   void add_buffer_facts(uint64_t word, Value& value);
   void add_buffer_elements(uint64_t word, Value& value);
   void add_internal_fields(uint64_t word, const MapInfo& map, Value& value);
+  std::string pointer_text(uint64_t pointer) const;
+  uint64_t external_pointer(uint64_t word) const;
   void add_hidden_class(uint64_t word, Value& value);
   void add_slots(uint64_t word, uint64_t first, uint64_t count, uint32_t depth, Value& value);
   void add_internal_object(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);

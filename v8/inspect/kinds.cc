@@ -39,20 +39,28 @@ constexpr NamedKind kNamed[] = {
     {"JSDeferredModuleNamespace", ValueKind::kModuleNamespace},
     {"JSGlobalObject", ValueKind::kGlobal},
     {"JSGlobalProxy", ValueKind::kGlobal},
-    {"JSExternalObject", ValueKind::kExternal},
+    {"JSExternalObject", ValueKind::kExternal},  // from 10.0 on
+    {"CppHeapExternalObject", ValueKind::kExternal},
     {"JSArrayIterator", ValueKind::kIterator},
     {"JSStringIterator", ValueKind::kIterator},
 };
+
+constexpr std::pair<const char*, ValueKind> kOddballs[] = {{"undefined_value", ValueKind::kUndefined},
+                                                           {"null_value", ValueKind::kNull},
+                                                           {"true_value", ValueKind::kBoolean},
+                                                           {"false_value", ValueKind::kBoolean},
+                                                           {"the_hole_value", ValueKind::kHole}};
 
 }  // namespace
 
 Kinds::Kinds(const ObjectReader& objects)
     : objects_(objects),
       by_type_(TypeTable::kTypes, ValueKind::kInternal),
-      ordered_hash_map_(objects.heap().root("ordered_hash_map_map")),
-      ordered_hash_set_(objects.heap().root("ordered_hash_set_map")),
-      ephemeron_hash_table_(objects.heap().root("ephemeron_hash_table_map")),
-      class_positions_(objects.heap().root("class_positions_symbol")) {
+      ordered_hash_map_(objects.heap(), "ordered_hash_map_map"),
+      ordered_hash_set_(objects.heap(), "ordered_hash_set_map"),
+      ephemeron_hash_table_(objects.heap(), "ephemeron_hash_table_map"),
+      external_(objects.heap(), "external_map") {
+  for (auto [root, kind] : kOddballs) oddballs_.emplace_back(RootSet(objects.heap(), root), kind);
   const TypeTable& types = objects.heap().types();
   for (uint16_t type = 0; type < TypeTable::kTypes; ++type) {
     std::string_view name = types[type].name;
@@ -73,14 +81,8 @@ ValueKind Kinds::of(const MapInfo& map, uint64_t word) const {
     case Category::kReceiver: return receiver(map, word);
     default: break;
   }
-  const Heap& heap = objects_.heap();
-  constexpr std::pair<const char*, ValueKind> kOddballs[] = {{"undefined_value", ValueKind::kUndefined},
-                                                             {"null_value", ValueKind::kNull},
-                                                             {"true_value", ValueKind::kBoolean},
-                                                             {"false_value", ValueKind::kBoolean},
-                                                             {"the_hole_value", ValueKind::kHole}};
-  for (auto [root, kind] : kOddballs) {
-    if (heap.root(root) == word) return kind;
+  for (const auto& [words, kind] : oddballs_) {
+    if (words.contains(word)) return kind;
   }
   return ValueKind::kInternal;
 }
@@ -88,18 +90,20 @@ ValueKind Kinds::of(const MapInfo& map, uint64_t word) const {
 ValueKind Kinds::receiver(const MapInfo& map, uint64_t word) const {
   if (map.type < by_type_.size() && by_type_[map.type] != ValueKind::kInternal) return by_type_[map.type];
   if (objects_.is_function(word)) return function(map, word);
+  if (external_.contains(map.map + 1)) return ValueKind::kExternal;
   return by_fields(map, word);
 }
 
 /// A class keeps the positions of its text under a symbol of its own; that is so from 7.4 to 14.6.
 ValueKind Kinds::function(const MapInfo&, uint64_t word) const {
-  bool is_class = class_positions_ != 0 && objects_.has_own_property(word, class_positions_);
+  uint64_t positions = objects_.heap().root_near("class_positions_symbol", word);
+  bool is_class = positions != 0 && objects_.has_own_property(word, positions);
   return is_class ? ValueKind::kClass : ValueKind::kFunction;
 }
 
-bool Kinds::has_map(uint64_t word, uint64_t map_root) const {
+bool Kinds::has_map(uint64_t word, const RootSet& maps) const {
   const MapInfo* map = objects_.map_of(word);
-  return map != nullptr && map->map + 1 == map_root;
+  return map != nullptr && maps.contains(map->map + 1);
 }
 
 ValueKind Kinds::by_fields(const MapInfo& map, uint64_t word) const {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "v8/heap/root_set.h"
 #include "v8/inspect/value.h"
 #include "v8/objects/object_reader.h"
 
@@ -22,12 +24,12 @@ class Kinds {
   ValueKind receiver(const MapInfo& map, uint64_t word) const;
   ValueKind by_fields(const MapInfo& map, uint64_t word) const;
   ValueKind function(const MapInfo& map, uint64_t word) const;
-  bool has_map(uint64_t word, uint64_t map_root) const;
+  bool has_map(uint64_t word, const RootSet& maps) const;
 
   const ObjectReader& objects_;
   std::vector<ValueKind> by_type_;  ///< kInternal where the type says nothing
-  uint64_t ordered_hash_map_, ordered_hash_set_, ephemeron_hash_table_;
-  uint64_t class_positions_;
+  std::vector<std::pair<RootSet, ValueKind>> oddballs_;
+  RootSet ordered_hash_map_, ordered_hash_set_, ephemeron_hash_table_, external_;
 };
 
 }  // namespace inquest::v8

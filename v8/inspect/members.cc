@@ -119,7 +119,8 @@ void Inspector::add_elements(uint64_t word, const MapInfo& map, uint32_t depth, 
   const std::string& name = heap_.types()[store_map->type].name;
   if (name == "FixedDoubleArray") return add_double_store(store, element_count(objects_, map, word), value);
   if (name == "NumberDictionary") return add_number_dictionary(store, depth, value);
-  if (name == "SloppyArgumentsElements" || store_map->map + 1 == heap_.root("sloppy_arguments_elements_map")) {
+  if (name == "SloppyArgumentsElements" ||
+      store_map->map + 1 == heap_.root_near("sloppy_arguments_elements_map", store)) {
     return add_sloppy_arguments(store, depth, value);
   }
   if (store_map->backing_store) add_array_store(store, element_count(objects_, map, word), depth, value);
@@ -131,7 +132,7 @@ void Inspector::add_array_store(uint64_t store, uint64_t count, uint32_t depth, 
   bool array = value.kind == ValueKind::kArray;
   // Beyond an array's capacity there are holes; other objects have no length of their own, and holes behind the last.
   uint64_t limit = array ? count : std::min(count, have);
-  uint64_t hole = heap_.root("the_hole_value");
+  uint64_t hole = heap_.root_near("the_hole_value", store);
   if (!array) {
     while (limit > 0 && objects_.field(store, 8 + 8 * limit) == hole) --limit;
   }
@@ -205,7 +206,7 @@ void Inspector::add_sloppy_arguments(uint64_t store, uint32_t depth, Value& valu
   bool array = heap_.layout().rules < V8Version{8, 5};
   uint64_t context = objects_.field(store, 16), arguments = objects_.field(store, 24);
   uint64_t mapped = static_cast<uint64_t>(smi_value(length)) - (array && smi_value(length) >= 2 ? 2 : 0);
-  uint64_t hole = heap_.root("the_hole_value");
+  uint64_t hole = heap_.root_near("the_hole_value", store);
   uint64_t count_word = objects_.field(arguments, 8);
   uint64_t count = is_smi(count_word) && smi_value(count_word) > 0 ? static_cast<uint64_t>(smi_value(count_word)) : 0;
   count = std::min(std::max(count, mapped), kMaxMapped);

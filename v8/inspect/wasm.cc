@@ -168,7 +168,8 @@ void Inspector::add_webassembly(uint64_t word, const MapInfo& map, uint32_t dept
       const MapInfo* field_map = objects_.map_of(field);
       bool plain = field_map != nullptr && field_map->category == Category::kReceiver && field_map->has_properties &&
                    kinds_.of(*field_map, field) == ValueKind::kObject;
-      if (!plain || objects_.field(field_map->map + 1, heap_.layout().map.prototype) != heap_.root("null_value")) {
+      if (!plain ||
+          objects_.field(field_map->map + 1, heap_.layout().map.prototype) != heap_.root_near("null_value", field)) {
         return false;
       }
       internal(value, "exports", field, std::max(depth, 2u));

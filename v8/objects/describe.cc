@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "v8/heap/root_set.h"
 #include "v8/objects/shape.h"
 
 namespace inquest::v8 {
@@ -56,7 +57,7 @@ std::string Describer::object(uint64_t word, const MapInfo& map) {
       const std::string& name = heap_.types()[map.type].name;
       if (name == "Oddball" || name == "Hole") {
         for (const char* root : {"undefined_value", "null_value", "true_value", "false_value", "the_hole_value"}) {
-          if (heap_.root(root) != word) continue;
+          if (!RootSet(heap_, root).contains(word)) continue;
           std::string_view text = root;
           text.remove_suffix(6);
           return fmt::format("<{}>", text == "the_hole" ? "hole" : text);
