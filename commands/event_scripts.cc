@@ -83,7 +83,7 @@ struct EventScripts::Source {
   Clock::time_point next_attempt = {};
 };
 
-EventScripts::EventScripts(const SessionHooks& hooks) : hooks_(hooks) {}
+EventScripts::EventScripts(const SessionHooks& hooks, const Target* core) : hooks_(hooks), core_(core) {}
 EventScripts::~EventScripts() = default;
 
 EventScripts::Source* EventScripts::source_of(const ProbeEvent& event) {
@@ -132,7 +132,33 @@ v8::Runtime* EventScripts::runtime_of(Source& source, const ProbeEvent& event, S
   return source.runtime.get();
 }
 
-EventScripts::Unwound EventScripts::unwind(const ProbeEvent& event, const Target& target, Unwinder& unwinder) {
+namespace {
+
+/// The stack with what V8 says about its own frames.
+EventScripts::Unwound unwind_with(v8::Runtime& runtime, const Thread& thread, Unwinder& unwinder) {
+  EventScripts::Unwound result;
+  const FrameStepper& stepper = runtime.frame_stepper();
+  result.stack = unwinder.unwind(thread, {.stepper = &stepper});
+  const std::vector<Frame>& frames = result.stack.frames;
+  for (size_t i = 0; i < frames.size(); ++i) {
+    if (!stepper.owns(frames[i])) continue;
+    ScriptFrame& own = result.frames.emplace_back();
+    own.pc = frames[i].pc;
+    own.fp = frames[i].registers.values.gpr[Registers::kRbp];
+    if (i + 1 < frames.size() && frames[i + 1].found_by == FoundBy::kV8) own.caller = frames[i + 1].registers;
+    for (v8::V8Frame& one : runtime.describe_frame(frames[i])) own.functions.push_back(to_function(std::move(one)));
+  }
+  result.state = result.frames.empty() ? ScriptState::kNothing : ScriptState::kNamed;
+  return result;
+}
+
+bool is_marked(const ScriptFrame& frame) {
+  return std::ranges::any_of(frame.functions, [](const ScriptFunction& one) { return !one.remark.empty(); });
+}
+
+}  // namespace
+
+EventScripts::Unwound EventScripts::unwind_running(const ProbeEvent& event, const Target& target, Unwinder& unwinder) {
   const Thread& thread = target.threads()[0];
   Unwound result;
   if (event.scripts != ScriptState::kNone) {
@@ -144,23 +170,64 @@ EventScripts::Unwound EventScripts::unwind(const ProbeEvent& event, const Target
   }
   Source* source = source_of(event);
   v8::Runtime* runtime = source != nullptr ? runtime_of(*source, event, result.state) : nullptr;
-  if (runtime == nullptr) {
-    result.stack = unwinder.unwind(thread, {});
-    if (!has_generated_code(result.stack, target)) result.state = ScriptState::kNothing;
-    return result;
+  if (runtime != nullptr) return unwind_with(*runtime, thread, unwinder);
+  result.stack = unwinder.unwind(thread, {});
+  if (!has_generated_code(result.stack, target)) result.state = ScriptState::kNothing;
+  return result;
+}
+
+/// Whether a core may know what is missing.
+bool EventScripts::lacks_names(const Unwound& unwound, const ProbeEvent& event, const Target& target) const {
+  if (core_ == nullptr || !event.at_random || core_->facts().at_random != event.at_random) return false;
+  if (unwound.state == ScriptState::kNamed) return std::ranges::any_of(unwound.frames, is_marked);
+  return unwound.state != ScriptState::kNothing && has_generated_code(unwound.stack, target);
+}
+
+v8::Runtime* EventScripts::core_runtime() {
+  if (std::exchange(core_tried_, true)) return core_runtime_.get();
+  if (v8_of(*core_) == nullptr) return nullptr;
+  core_target_ = std::make_unique<EarlierTarget>(*core_);
+  auto runtime = hooks_.open_runtime(*core_target_);
+  if (!runtime) {
+    reason_ = runtime.error().what;
+    return nullptr;
   }
-  const FrameStepper& stepper = runtime->frame_stepper();
-  result.stack = unwinder.unwind(thread, {.stepper = &stepper});
-  const std::vector<Frame>& frames = result.stack.frames;
-  for (size_t i = 0; i < frames.size(); ++i) {
-    if (!stepper.owns(frames[i])) continue;
-    ScriptFrame& own = result.frames.emplace_back();
-    own.pc = frames[i].pc;
-    own.fp = frames[i].registers.values.gpr[Registers::kRbp];
-    if (i + 1 < frames.size() && frames[i + 1].found_by == FoundBy::kV8) own.caller = frames[i + 1].registers;
-    for (v8::V8Frame& one : runtime->describe_frame(frames[i])) own.functions.push_back(to_function(std::move(one)));
+  core_runtime_ = std::move(*runtime);
+  return core_runtime_.get();
+}
+
+/// Registers and stack are the event's, the heap is the core's.
+void EventScripts::name_by_core(Unwound& unwound, const ProbeEvent& event, const Target& target, Unwinder& unwinder) {
+  v8::Runtime* runtime = core_runtime();
+  if (runtime == nullptr) return;
+  const MemoryReader& memory = target.memory();  // return addresses that probes had replaced are put right in it
+  const StackPiece pieces[] = {{event.stack_start, memory.view(event.stack_start, event.stack.size())},
+                               {event.other_start, memory.view(event.other_start, event.other_stack.size())}};
+  core_target_->show(pieces, {.monotonic = event.monotonic, .is_whole = event.stack_is_whole});
+  Unwound by_core = unwind_with(*runtime, target.threads()[0], unwinder);
+  if (by_core.frames.empty()) return;
+  by_core.by_core = true;
+  for (const Frame& frame : by_core.stack.frames) {
+    bool is_native = runtime->frame_stepper().owns(frame) ||
+                     std::ranges::any_of(target.modules(), [&](const Module& module) {
+                       return frame.lookup_pc() >= module.start && frame.lookup_pc() < module.end;
+                     });
+    by_core.gone += !is_native;
   }
-  if (result.frames.empty()) result.state = ScriptState::kNothing;
+  if (unwound.state == ScriptState::kNamed) {
+    // What was read at once, and is not marked, stays.
+    for (ScriptFrame& frame : by_core.frames) {
+      auto same = [&](const ScriptFrame& one) { return one.pc == frame.pc && one.fp == frame.fp; };
+      auto before = std::ranges::find_if(unwound.frames, same);
+      if (before != unwound.frames.end() && !is_marked(*before)) frame = std::move(*before);
+    }
+  }
+  unwound = std::move(by_core);
+}
+
+EventScripts::Unwound EventScripts::unwind(const ProbeEvent& event, const Target& target, Unwinder& unwinder) {
+  Unwound result = unwind_running(event, target, unwinder);
+  if (lacks_names(result, event, target)) name_by_core(result, event, target, unwinder);
   return result;
 }
 

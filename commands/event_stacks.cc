@@ -86,7 +86,7 @@ std::string key_of(const Stack& stack) {
 EventStacks::EventStacks(const Session& session)
     : hooks_(session.hooks()),
       debug_info_(std::make_shared<SharedDebugInfo>(hooks_.open_debug_info(nullptr))),
-      scripts_(hooks_) {
+      scripts_(hooks_, session.has_target() ? &session.target() : nullptr) {
   hooks_.open_debug_info = [shared = debug_info_](const Target*) {
     return std::make_unique<BorrowedDebugInfo>(shared);
   };
@@ -169,8 +169,11 @@ void EventStacks::show_scripts(NativeStack& stack) const {
 
 void EventStacks::count_scripts() {
   ++script_states_[unwound_.state];
+  by_core_ += unwound_.by_core;
+  gone_ += unwound_.gone;
+  uint64_t& marked = unwound_.by_core ? unproved_ : moved_;
   for (const ScriptFrame& frame : unwound_.frames)
-    for (const ScriptFunction& function : frame.functions) moved_ += function.remark.ends_with("moved");
+    for (const ScriptFunction& function : frame.functions) marked += function.remark.ends_with("moved");
 }
 
 void EventStacks::name_scripts(ProbeEvent& event) {
@@ -250,6 +253,14 @@ void EventStacks::add_script_notes(std::vector<std::string>& notes) const {
     notes.push_back(fmt::format(
         "{} JavaScript frames are marked: a collector may have moved what names them before it was read", moved_));
   }
+  if (unproved_ > 0) {
+    notes.push_back(fmt::format(
+        "{} JavaScript frames are marked: garbage was collected between their event and the end of the process, and the "
+        "core does not prove what they are called",
+        unproved_));
+  }
+  if (gone_ > 0)
+    notes.push_back(fmt::format("{} frames have no name: the core does not have their code any more", gone_));
 }
 
 std::vector<std::string> EventStacks::notes() const {

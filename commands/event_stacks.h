@@ -57,6 +57,8 @@ class EventStacks {
   NativeStack stack_;
   std::map<ScriptState, uint64_t> script_states_;  ///< how many stacks
   uint64_t moved_ = 0;                             ///< JavaScript frames without a name, or without all of it
+  uint64_t by_core_ = 0;                           ///< stacks that a core has named
+  uint64_t unproved_ = 0, gone_ = 0;               ///< frames of these: marked, or without their code
   std::chrono::steady_clock::time_point budget_begin_ = {};
   std::chrono::steady_clock::duration budget_used_ = {};  ///< for name_scripts, since then
   uint64_t early_ = 0, cut_ = 0, all_ = 0;

@@ -79,6 +79,11 @@ std::optional<Error> LiveSource::open_side_band() {
   return std::nullopt;
 }
 
+uint64_t LiveSource::suspended_time() {
+  int64_t running = nanoseconds(CLOCK_MONOTONIC);  // the first, so that what lies between the calls is added
+  return static_cast<uint64_t>(std::max<int64_t>(nanoseconds(CLOCK_BOOTTIME) - running, 0));
+}
+
 std::optional<Error> LiveSource::follow() {
   boot_time_ = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
   if (whom_.pid) {

@@ -81,6 +81,8 @@ class LiveSource : public ProbeEventSource {
   void add_notes_about_maps(std::vector<std::string>& notes) const;
 
   int64_t boot_time() const { return boot_time_; }
+  /// Nanoseconds, or a little more, that the machine has been suspended.
+  static uint64_t suspended_time();
   Child* child() const { return child_.get(); }
 
   Whom whom_;

@@ -126,8 +126,8 @@ class LiveTracer : public LiveSource {
   void take(std::span<const std::byte> bytes) override {
     if (bytes.size() < sizeof(inquest_record)) return;
     const auto& record = *reinterpret_cast<const inquest_record*>(bytes.data());
-    ProbeEvent event =
-        decode(record, bytes.subspan(sizeof record), {.probes = probes_, .places = places_, .boot_time = boot_time()});
+    DecodeContext context{.probes = probes_, .places = places_, .boot_time = boot_time(), .suspended = suspended_time()};
+    ProbeEvent event = decode(record, bytes.subspan(sizeof record), context);
     bool is_end = event.kind == ProbeEvent::Kind::kSignal;
     // The limit is on what was asked for; the signal that ends the process comes with it.
     if (has_enough() && !is_end) return;
@@ -135,7 +135,6 @@ class LiveTracer : public LiveSource {
     ++recorded_;
     if (!request_.gcore.empty() && !is_end) write_core_of(event.pid);
     if (writer_) {
-      if (request_.before_writing) request_.before_writing(event);
       if (request_.before_writing) request_.before_writing(event);
       writer_->write(event);  // nobody wants to see it now
       return;

@@ -113,6 +113,7 @@ ProbeEvent decode_capture(const inquest_record& record, std::span<const std::byt
 
 ProbeEvent decode(const inquest_record& record, std::span<const std::byte> room, const DecodeContext& context) {
   ProbeEvent event = decode_capture(record, room, context.boot_time);
+  if (event.time > context.suspended) event.monotonic = event.time - context.suspended;
   event.kind = record.kind == INQUEST_SIGNAL   ? ProbeEvent::Kind::kSignal
                : record.kind == INQUEST_RETURN ? ProbeEvent::Kind::kReturn
                                                : ProbeEvent::Kind::kCall;

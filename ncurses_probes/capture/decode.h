@@ -16,7 +16,8 @@ namespace inquest::probes {
 struct DecodeContext {
   const std::vector<ProbeSpec>& probes;
   const std::vector<Place>& places;
-  int64_t boot_time = 0;  ///< nanoseconds between 1970 and the start of the machine
+  int64_t boot_time = 0;   ///< nanoseconds between 1970 and the start of the machine
+  uint64_t suspended = 0;  ///< nanoseconds since then in which it was suspended
 };
 
 /// Without `process`, which is known later. `room`: what stands behind the record.

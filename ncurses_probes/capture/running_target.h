@@ -6,15 +6,10 @@
 #include <vector>
 
 #include "ncurses_probes/capture/live_memory.h"
+#include "postmortem/model/earlier_target.h"
 #include "postmortem/model/probe_event.h"
 
 namespace inquest::probes {
-
-/// A part of a stack as it was at an event.
-struct StackPiece {
-  Address start;
-  std::span<const std::byte> bytes;
-};
 
 class RunningTarget : public Target {
  public:

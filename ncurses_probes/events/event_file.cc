@@ -168,6 +168,8 @@ void exchange(Way& way, Event& event) {
       way.text(function.remark);
     });
   });
+  if (!way.goes_on()) return;  // of one that did not tell the time by that clock
+  way.optional(event.monotonic);
 }
 
 class Writer : public EventFileWriter {

@@ -90,6 +90,9 @@ struct ProbeEvent {
   Kind kind = Kind::kCall;
   uint64_t time = 0;      ///< nanoseconds since boot, suspended time included
   int64_t wall_time = 0;  ///< nanoseconds since 1970
+  /// The same moment, or one a little earlier, on CLOCK_MONOTONIC, which programs measure time by. Events of earlier
+  /// tracers lack it.
+  std::optional<uint64_t> monotonic;
   std::string probe;      ///< the specification as given, without predicate: "libtinfo.so.6:set_curterm"
   std::string function;   ///< "set_curterm"; of a signal its name
   uint64_t pid = 0;

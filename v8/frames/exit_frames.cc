@@ -44,6 +44,10 @@ bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
   for (int64_t i = 1; i <= std::min<int64_t>(last, kMaxArguments); ++i) {
     frame.arguments.push_back(FrameValue::tagged(slot(fp, receiver + (offsets_.receiver_first ? 8 : -8) * i)));
   }
+  if (!heap_.is_live() && is_doubtful(*site.receiver)) {
+    site.receiver.reset();
+    frame.remark = "its receiver may have been moved";
+  }
   frame.function_word = function;
   frame.function = names_.text(site);
   if (!is_template(function_data(shared))) frame.kind = V8FrameKind::kBuiltin;
@@ -103,6 +107,10 @@ void FrameReader::api_callback_exit(V8Frame& frame, Address fp) const {
     for (uint64_t i = 1; i <= std::min<uint64_t>(frame.argument_count, kMaxArguments); ++i) {
       uint64_t word = slot(fp, at.receiver + 8 * static_cast<int64_t>(i));
       frame.arguments.push_back(FrameValue::tagged(objects_.resolved(word)));
+    }
+    if (!heap_.is_live() && is_doubtful(receiver)) {
+      site.receiver.reset();
+      frame.remark = "its receiver may have been moved";
     }
     frame.function_word = target;
     frame.function = names_.text(site);

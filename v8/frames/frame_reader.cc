@@ -35,7 +35,7 @@ const char* const kFrameTypes[] = {"EntryFrame",
                                    "JsToWasmFrame",
                                    "IrregexpFrame"};
 
-/// A function of a live process of which nothing can be known any more.
+/// A function of which nothing can be known any more.
 V8Frame moved_frame() {
   V8Frame frame;
   frame.kind = V8FrameKind::kJs;
@@ -61,6 +61,7 @@ FrameOffsets FrameReader::offsets_for(const Heap& heap, std::map<int, std::strin
 
 FrameReader::FrameReader(const Heap& heap)
     : heap_(heap),
+      earlier_(earlier_stack(heap.target().memory())),
       offsets_(offsets_for(heap, frame_types_)),
       maps_(heap.new_map_cache()),
       objects_(heap_, maps_),
@@ -342,7 +343,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   std::optional<CompiledCode> code;
   if (!continuation) code = code_.compiled_at(frame.lookup_pc());
   bool is_js = is_heap_object(slot(fp, -8)) || continuation;
-  bool moved = heap_.is_live() && is_js && !continuation && !still_fits(site, frame, code);
+  bool moved = earlier_ != nullptr && is_js && !continuation && !still_fits(site, frame, code);
   if (moved) {
     // The code still tells whose it is.
     site.function = 0;

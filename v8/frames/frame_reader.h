@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "postmortem/model/earlier_stack.h"
 #include "postmortem/model/unwinder.h"
 #include "v8/frames/call_site_names.h"
 #include "v8/frames/code_finder.h"
@@ -21,6 +22,7 @@
 #include "v8/frames/script_reader.h"
 #include "v8/frames/v8_frame.h"
 #include "v8/heap/heap.h"
+#include "v8/heap/last_collection.h"
 #include "v8/objects/object_reader.h"
 
 namespace inquest::v8 {
@@ -88,12 +90,20 @@ class FrameReader : public FrameStepper {
   uint64_t shared_by_code(const Frame& frame, const std::optional<CompiledCode>& code) const;
   void forget_past() const;
   bool may_have_moved(uint64_t word) const;
+  bool is_where_it_was(uint64_t word) const;
+  bool is_doubtful(uint64_t receiver) const;
+  bool function_may_have_moved(uint64_t function) const;
+  bool is_shared(uint64_t word) const;
+  uint64_t shared_of_code(const CompiledCode& code) const;
+  bool is_offset_in(uint64_t bytecodes, uint64_t offset) const;
+  void find_owners_of_bytecodes() const;
   void check_receiver(V8Frame& frame, bool moved) const;
   V8Frame checked(V8Frame frame, const std::string& builtin) const;
   bool still_fits(const CallSite& site, const Frame& frame, const std::optional<CompiledCode>& code) const;
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
   const Heap& heap_;
+  const EarlierStack* earlier_;  ///< null: stacks and heap are of the same moment
   std::map<int, std::string> frame_types_;  ///< by number
   FrameOffsets offsets_;
   mutable MapCache maps_;
@@ -104,7 +114,9 @@ class FrameReader : public FrameStepper {
   DeoptReader deopt_;
   mutable std::optional<BytecodeSizes> bytecode_sizes_;
   mutable uint64_t generation_ = 0;  ///< of a live process's memory, that is remembered
-  mutable std::unordered_map<uint64_t, uint64_t> shared_of_bytecodes_;  ///< in a live process, as seen so far
+  mutable std::unordered_map<uint64_t, uint64_t> shared_of_bytecodes_;  ///< where the stack is earlier, as seen so far
+  mutable bool has_owners_ = false;                                     ///< that all are in it
+  mutable std::vector<std::optional<LastCollections>> collections_;     ///< by isolate, of a core, once needed
 };
 
 }  // namespace inquest::v8

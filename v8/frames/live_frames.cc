@@ -1,9 +1,9 @@
-// Frames of a process that goes on running. Stack and registers are those of a moment that is over, the heap is that of
-// now: in between a collector may have moved the function, and put another one in its place. What the code itself says,
-// which is seldom moved, decides.
+// Frames whose stack and registers are of a moment that is over, while the heap is that of now (a process that goes on
+// running) or of the process's death. In between a collector may have moved the function, and put another one in its
+// place. Of a core it is known when garbage was collected last, so what lay there then and what did not is known too.
+// Else what the code itself says, which is seldom moved, decides.
 #include <utility>
 
-#include "postmortem/model/lazy_memory.h"
 #include "v8/frames/frame_reader.h"
 
 namespace inquest::v8 {
@@ -18,32 +18,63 @@ void FrameReader::forget_past() const {
   if (shared_of_bytecodes_.size() > kMostFunctions) shared_of_bytecodes_.clear();
 }
 
+/// Whether nothing has been moved or collected since the moment of the stack, as far as it concerns this object. Of a
+/// process that runs that is not asked for: it may begin to collect at any time.
+bool FrameReader::is_where_it_was(uint64_t word) const {
+  const Page* page = heap_.pages().page_of(word - 1);
+  auto moment = earlier_ != nullptr && !heap_.is_live() ? earlier_->moment() : std::nullopt;
+  if (page == nullptr || !moment || page->isolate >= heap_.isolates().size()) return false;
+  if (collections_.empty()) {
+    for (const Isolate& isolate : heap_.isolates()) collections_.push_back(find_last_collections(heap_, isolate));
+  }
+  const auto& last = collections_[page->isolate];
+  if (!last) return false;
+  bool is_new = page->space == Space::kNew || page->space == Space::kNewLarge;
+  return *moment > (is_new ? last->any : last->full);
+}
+
 /// New objects are moved by every scavenge, which leaves the new address in the old place until the next one: a little
-/// later they are found, later something else may lie there.
+/// later they are found, later something else may lie there. Old objects are seldom moved, and in a process that runs it
+/// is only milliseconds that may have passed.
 bool FrameReader::may_have_moved(uint64_t word) const {
   constexpr uint64_t kRecent = 5'000'000;  // nanoseconds; two scavenges are further apart
   if (!is_heap_object(word)) return false;
   const Page* page = heap_.pages().page_of(word - 1);
   if (page == nullptr) return true;
-  if (page->space != Space::kNew && page->space != Space::kNewLarge) return false;
-  const LazyMemory* lazy = lazy_memory(heap_.target().memory());
+  if (page->space == Space::kReadOnly || is_where_it_was(word)) return false;
+  if (page->space != Space::kNew && page->space != Space::kNewLarge) return !heap_.is_live();
   bool is_left_behind = page->from_space && objects_.resolved(word) == word;
-  return is_left_behind || lazy == nullptr || lazy->age() > kRecent;
+  return is_left_behind || earlier_ == nullptr || earlier_->age() > kRecent;
 }
 
 /// Takes away a receiver that is not to be relied on any more; `moved`: nothing of the frame is.
 void FrameReader::check_receiver(V8Frame& frame, bool moved) const {
-  if (!heap_.is_live() || !frame.receiver || frame.receiver->kind != FrameValue::Kind::kTagged) return;
-  if (!moved && !may_have_moved(frame.receiver->word)) return;
+  if (earlier_ == nullptr || !frame.receiver || frame.receiver->kind != FrameValue::Kind::kTagged) return;
+  if (!(moved && heap_.is_live()) && !is_doubtful(frame.receiver->word)) return;
   frame.receiver.reset();
   if (frame.remark.empty()) frame.remark = "its receiver may have been moved";
 }
 
+/// Whether a receiver is not to be relied on.
+bool FrameReader::is_doubtful(uint64_t receiver) const {
+  return earlier_ != nullptr && may_have_moved(receiver) && (heap_.is_live() || !names_.is_top_level(receiver));
+}
+
+/// Functions that are no JavaScript are made with their context and live as long as it, in old space.
+bool FrameReader::function_may_have_moved(uint64_t function) const {
+  if (!may_have_moved(function)) return false;
+  const Page* page = heap_.pages().page_of(function - 1);
+  bool is_old = page != nullptr && page->space != Space::kNew && page->space != Space::kNewLarge;
+  uint64_t shared = objects_.field(function, heap_.layout().js_function_shared);
+  return !is_old || !objects_.is_function(function) || scripts_.script_of(shared) != 0;
+}
+
 /// Functions of frames that are no JavaScript.
 V8Frame FrameReader::checked(V8Frame frame, const std::string& builtin) const {
-  if (!heap_.is_live() || frame.function_word == 0 || !may_have_moved(frame.function_word)) return frame;
+  if (earlier_ == nullptr || frame.function_word == 0 || !function_may_have_moved(frame.function_word)) return frame;
   frame.function_word = 0;
   frame.function = builtin;
+  if (!heap_.is_live()) frame.remark = "its function may have been moved";
   return frame;
 }
 
@@ -56,17 +87,21 @@ uint64_t FrameReader::bytecodes_in(const Frame& frame, const std::optional<Compi
   return map != nullptr && map->rule == SizeRule::kBytecodeArray ? word : 0;
 }
 
+bool FrameReader::is_shared(uint64_t word) const {
+  const MapInfo* map = objects_.map_of(word);
+  return map != nullptr && map->type == heap_.types().shared_function_info;
+}
+
 /// The SharedFunctionInfo (tagged) that the code of a frame belongs to; 0 when it does not tell.
 uint64_t FrameReader::shared_by_code(const Frame& frame, const std::optional<CompiledCode>& code) const {
-  auto is_shared = [&](uint64_t word) {
-    const MapInfo* map = objects_.map_of(word);
-    return map != nullptr && map->type == heap_.types().shared_function_info;
-  };
   Address fp = frame.registers.values.fp();
   if (uint64_t bytecodes = bytecodes_in(frame, code)) {
     auto fits = [&](uint64_t shared) { return is_shared(shared) && scripts_.bytecodes_of(shared) == bytecodes; };
+    bool stayed = is_where_it_was(bytecodes);
+    if (stayed) find_owners_of_bytecodes();
     auto known = shared_of_bytecodes_.find(bytecodes);
-    if (known != shared_of_bytecodes_.end() && fits(known->second)) return known->second;
+    bool is_known = known != shared_of_bytecodes_.end() && fits(known->second);
+    if (is_known && (stayed || heap_.is_live())) return known->second;
     // The FeedbackVector lies in the frame of baseline code, from 12.x on in that of interpreted code too.
     for (int64_t offset : {-40, -48}) {
       uint64_t vector = slot(fp, offset);
@@ -76,29 +111,59 @@ uint64_t FrameReader::shared_by_code(const Frame& frame, const std::optional<Com
     }
     return 0;
   }
-  if (!code) return 0;
+  if (!code || (!heap_.is_live() && !is_where_it_was(code->code))) return 0;
+  return shared_of_code(*code);
+}
+
+/// The SharedFunctionInfo of optimised code; 0 when it is none.
+uint64_t FrameReader::shared_of_code(const CompiledCode& code) const {
   // DeoptimizationData has it in front of the inlining positions, from 12.x on in a wrapper.
-  uint64_t data = objects_.field(code->code, offsets_.deopt_data);
+  uint64_t data = objects_.field(code.code, offsets_.deopt_data);
   uint64_t word = objects_.field(data, 16 + 8ull * (offsets_.inlining - 1u));
   if (is_shared(word)) return word;
   word = objects_.field(word, 8);
   return is_shared(word) ? word : 0;
 }
 
+/// Whether a frame may be at this place of its bytecodes.
+bool FrameReader::is_offset_in(uint64_t bytecodes, uint64_t offset) const {
+  uint64_t length = objects_.field(bytecodes, 8);
+  if (!is_smi(length) || !is_smi(offset)) return false;
+  int64_t inside = int64_t{smi_value(offset)} - (offsets_.bytecode_header - 1);
+  return inside >= -1 && inside < smi_value(length);  // -1: where it is entered
+}
+
+/// Of a core: every function that has bytecodes.
+void FrameReader::find_owners_of_bytecodes() const {
+  if (std::exchange(has_owners_, true) || heap_.is_live()) return;
+  Walker walker = heap_.new_walker(maps_);
+  WalkStats stats;
+  for (const Page& page : heap_.pages().pages()) {
+    if (page.space != Space::kOld) continue;
+    walker.walk(page, heap_.areas_of(page), stats,
+                [&](uint64_t address, const MapInfo& map, uint64_t, const std::byte*) {
+                  if (map.type != heap_.types().shared_function_info) return;
+                  if (uint64_t bytecodes = scripts_.bytecodes_of(address + 1))
+                    shared_of_bytecodes_.try_emplace(bytecodes, address + 1);
+                });
+  }
+}
+
 /// Whether the function that the frame names is (still) one that runs this code.
 bool FrameReader::still_fits(const CallSite& site, const Frame& frame, const std::optional<CompiledCode>& code) const {
   if (!objects_.is_function(site.function)) return false;
+  Address fp = frame.registers.values.fp();
   uint64_t shared = objects_.field(site.function, heap_.layout().js_function_shared);
   if (uint64_t bytecodes = bytecodes_in(frame, code)) {
     if (scripts_.bytecodes_of(shared) != bytecodes) return false;
+    if (!code && !is_offset_in(bytecodes, slot(fp, offsets_.bytecode_array - 8))) return false;
     shared_of_bytecodes_[bytecodes] = shared;
     return true;
   }
   if (code) {
-    uint64_t own = shared_by_code(frame, code);
-    return own == shared;
+    return shared_of_code(*code) == shared;
   }
-  return !may_have_moved(site.function);
+  return !function_may_have_moved(site.function);
 }
 
 }  // namespace inquest::v8

@@ -83,7 +83,7 @@ std::vector<V8Frame> FrameReader::by_position(const std::vector<PositionedCall>&
     if (call.position) {
       place(frame, call.position->script_offset);
     } else {
-      frame.remark = heap_.is_live() ? "its code may have been moved" : "the code has no table of source positions";
+      frame.remark = earlier_ != nullptr ? "its code may have been moved" : "the code has no table of source positions";
     }
     frames.push_back(std::move(frame));
   }
@@ -158,7 +158,7 @@ std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, const Fram
   bool deferred = tier == Tier::kMaglev && safepoint && !safepoint->deopt_index;
   if (deferred) pc_offset = before_deferred_code(code, pc_offset);
   std::vector<PositionedCall> calls = calls_by_position(code, pc_offset, shared);
-  if (heap_.is_live() && !frame.exact_pc && !safepoint) {
+  if (earlier_ != nullptr && !frame.exact_pc && !safepoint) {
     // No call returns to there: this is other code for the function, made since. Which functions were inlined is
     // unknown.
     calls = {{.shared = shared, .position = std::nullopt, .inlined = false}};
@@ -171,7 +171,7 @@ std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, const Fram
   if (!translated.empty()) return by_translation(translated, tier);
   std::vector<V8Frame> frames = by_position(calls, tier);
   // Seen in 14.6: that of a loop instead of the call in it.
-  bool is_doubtful = heap_.is_live() && tier == Tier::kMaglev;
+  bool is_doubtful = earlier_ != nullptr && tier == Tier::kMaglev;
   for (size_t i = 1; is_doubtful && i < frames.size(); ++i) frames[i].remark = "its place may be another one";
   return frames;
 }

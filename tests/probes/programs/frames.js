@@ -4,14 +4,14 @@
 //   node frames.js chains [WORKER]     through every tier of V8, inlined calls, callbacks of builtins, a constructor, eval, async
 //   node frames.js random COUNT [MS]   one of fifty functions at a time, while others make garbage; all of it in one go
 //   node frames.js exit                the process ends right after the call
+//   node frames.js crash COUNT [MS]    COUNT calls through the same functions, MS apart, and abort right after the last one
 // The last line of the output is a JSON object.
 const {Worker, isMainThread, workerData} = parseInt(process.versions.node) >= 12 ? require('worker_threads') : {isMainThread: true};
-Error.stackTraceLimit = 100;
-Error.prepareStackTrace = (error, sites) => sites.map(String);
-const stacks = [];
+Error.stackTraceLimit = 100; Error.prepareStackTrace = (error, sites) => sites.map(String);
+const stacks = []; let left = 0;
 
 function hit() {
-  stacks.push(new Error('now').stack); return process.ppid;
+  stacks.push(new Error('now').stack); if (left === 1) print({stacks}); const id = process.ppid; if (left && --left === 0) process.abort(); return id;
 }
 
 // One function makes the call for all: it is megamorphic, so that optimised code does not inline it.
@@ -116,6 +116,16 @@ async function main(mode, ...words) {
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
     print({calls});
+  }
+  if (mode === 'crash') {
+    for (let i = 0; i < 20000; i++) hot(i & 7, null);
+    const until = parseInt(words[1] || '0');
+    for (left = parseInt(words[0]);;) {
+      for (const via of [() => hot(2, hit), viaMap, viaSort, viaReplace, viaReflect, viaBound, () => viaEval(viaToJson), viaAsync]) {
+        await via();
+        if (until) await pause(until);
+      }
+    }
   }
   if (mode === 'exit') {
     (function last() {
