@@ -9,6 +9,8 @@ workers      the same in a worker thread
 natives      the native frames around them are gdb's
 random       calls of functions chosen at random while the program makes garbage: no wrong name, also at full speed
 ended        a process that ends right after the call: native frames and a note, or the right names
+crashes      a process that aborts right after the last of many calls: what has no names in the event file gets them from the core
+siblings     the same where receivers are new objects of classes with one method, and functions are made all the time: no wrong name
 stripped     a program without its symbol table
 """
 import json
@@ -17,9 +19,10 @@ import re
 import shutil
 import subprocess
 
-from probing import ENVIRONMENT, HERE, Unavailable, events_of, expect, main, run
+from probing import ENVIRONMENT, HERE, Unavailable, core_in, events_of, expect, in_terminal, main, run
 
 PROGRAM = HERE / "programs" / "frames.js"
+HIT_LINE = next(number for number, line in enumerate(PROGRAM.read_text().splitlines(), 1) if "stacks.push" in line)
 PROBE = "libc.so.6:getppid"
 MAJORS = ["12.22.12", "14.21.3", "16.20.2", "18.20.8", "20.20.2", "22.23.3", "24.21.0", "26.10.0"]
 CACHE = pathlib.Path.home() / ".cache" / "inquest" / "node"
@@ -102,7 +105,7 @@ def chains(inquest: pathlib.Path, work: pathlib.Path) -> None:
     for i, (event, truth) in enumerate(zip(kept, said["stacks"])):
         compare(f"from the file, event {i}", event, truth)
     text = run([inquest, "events", file]).stdout
-    expect(re.search(rf"^ +#\d+ +hit at {re.escape(str(PROGRAM))}:14:\d+", text, re.M), f"text: {text[:3000]}")
+    expect(re.search(rf"^ +#\d+ +hit at {re.escape(str(PROGRAM))}:{HIT_LINE}:\d+", text, re.M), f"text: {text[:3000]}")
     folded = run([inquest, "events", "--count", "stack", file]).stdout
     expect(re.search(rf";viaMap {re.escape(str(PROGRAM))}:\d+;<builtin> Array\.map;each ", folded), f"folded: {folded[:3000]}")
 
@@ -169,6 +172,60 @@ def ended(inquest: pathlib.Path, work: pathlib.Path) -> None:
             expect(names[:1] == ["last"] or "lack the names of JavaScript" in notes, f"{name_of(node)}: {names}, {notes}")
 
 
+def crash(inquest: pathlib.Path, node: pathlib.Path, folder: pathlib.Path, *words) -> tuple[pathlib.Path, pathlib.Path, list]:
+    """The core and the event file of a run, and the stacks that the program had at its calls."""
+    folder.mkdir()
+    said, file = folder / "said.json", folder / "run.events"
+    in_terminal([inquest, "trace", "-o", file, PROBE, "--", node, PROGRAM, *words, said], folder, timeout=120)
+    expect(said.exists(), f"{name_of(node)}: the program did not come to its last call")
+    return core_in(folder), file, json.loads(said.read_text())["stacks"]
+
+
+def calls_in(document: dict) -> list[dict]:
+    return [event for event in document["events"] if event["kind"] == "call"]
+
+
+def check_crash(inquest: pathlib.Path, node: pathlib.Path, folder: pathlib.Path, *words) -> tuple[int, int]:
+    """How many events had no names of JavaScript functions before, and how many frames are marked now."""
+    core, file, stacks = crash(inquest, node, folder, *words)
+    name = f"{name_of(node)} {words}"
+    before = calls_in(json.loads(run([inquest, "events", "--json", file], timeout=120).stdout))
+    nameless = sum(not any(is_in_error_stack(frame) for frame in event["frames"]) for event in before)
+    done = run([inquest, "--json", "-c", core, "events", file], timeout=120)
+    document = json.loads(done.stdout)
+    events = calls_in(document)
+    expect(len(events) == len(stacks) > 0, f"{name}: {len(events)} events, the program made {len(stacks)} calls: {document['notes']}")
+    compared = sum(compare(f"{name}, event {i}", event, truth) for i, (event, truth) in enumerate(zip(events, stacks)))
+    own = [[frame for frame in event["frames"] if is_in_error_stack(frame)] for event in events]
+    expect(all(own), f"{name}: events without names: {[i for i, frames in enumerate(own) if not frames][:10]}")
+    marked = sum("remark" in frame for frames in own for frame in frames)
+    # Between the last call and the abort nothing can have been collected.
+    expect(not any("remark" in frame for frame in own[-1]), f"{name}: the last event: {own[-1]}")
+    notes = " ".join(note["text"] for note in document["notes"])
+    expect((marked > 0) == ("are marked" in notes), f"{name}: {marked} marked frames, notes: {notes}")
+    expect(done.returncode == (1 if notes and "lack" in notes or marked else 0), f"{name}: status {done.returncode}: {notes}")
+    print(f"{name}: {len(events)} events, {nameless} without names before, {compared} frames as in Error.stack, {marked} marked")
+    text = run([inquest, "-c", core, "events", "-n", "3", file], timeout=120).stdout
+    expect(re.search(rf"^ +#\d+ +hit at {re.escape(str(PROGRAM))}:{HIT_LINE}:\d+", text, re.M), f"{name}: text: {text[:3000]}")
+    core.unlink()
+    return nameless, marked
+
+
+def crashes(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    nameless = 0
+    for node in nodes():
+        nameless += check_crash(inquest, node, work / f"{name_of(node)}-dense", "crash", 1000, 0)[0]
+        nameless += check_crash(inquest, node, work / f"{name_of(node)}-one", "crash", 1, 0)[0]
+    expect(nameless > 0, "the tracer had read all names at once: nothing was left to the cores")
+
+
+def siblings(inquest: pathlib.Path, work: pathlib.Path) -> None:
+    nameless = 0
+    for node in nodes():
+        nameless += check_crash(inquest, node, work / name_of(node), "siblings", 1500)[0]
+    expect(nameless > 0, "the tracer had read all names at once: nothing was left to the cores")
+
+
 def stripped(inquest: pathlib.Path, work: pathlib.Path) -> None:
     done = 0
     for node in nodes():
@@ -184,4 +241,4 @@ def stripped(inquest: pathlib.Path, work: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    main(chains, workers, natives, random, ended, stripped)
+    main(chains, workers, natives, random, ended, crashes, siblings, stripped)

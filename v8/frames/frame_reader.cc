@@ -355,6 +355,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   }
   if (!is_js) return {checked(typed(fp, builtin), builtin)};
   if (!moved) site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
+  if (earlier_ != nullptr) note_old_parts(fp, site.shared);
   // An exported function of WebAssembly: here runs the wrapper that calls it, which Error.stack hides.
   const MapInfo* data = objects_.map_of(function_data(site.shared));
   if (data != nullptr && heap_.types()[data->type].name == "WasmExportedFunctionData") return {typed(fp, builtin)};

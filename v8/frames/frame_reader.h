@@ -10,6 +10,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "postmortem/model/earlier_stack.h"
@@ -90,7 +92,11 @@ class FrameReader : public FrameStepper {
   uint64_t shared_by_code(const Frame& frame, const std::optional<CompiledCode>& code) const;
   void forget_past() const;
   bool may_have_moved(uint64_t word) const;
+  const LastCollections* collections_of(const Page& page) const;
+  bool stayed(uint64_t old_object) const;
   bool is_where_it_was(uint64_t word) const;
+  void note_old(uint64_t old_object) const;
+  void note_old_parts(Address fp, uint64_t shared) const;
   bool is_doubtful(uint64_t receiver) const;
   bool function_may_have_moved(uint64_t function) const;
   bool is_shared(uint64_t word) const;
@@ -116,6 +122,8 @@ class FrameReader : public FrameStepper {
   mutable uint64_t generation_ = 0;  ///< of a live process's memory, that is remembered
   mutable std::unordered_map<uint64_t, uint64_t> shared_of_bytecodes_;  ///< where the stack is earlier, as seen so far
   mutable bool has_owners_ = false;                                     ///< that all are in it
+  mutable std::unordered_map<uint64_t, uint64_t> old_pages_;  ///< pages of old space, and since when for certain
+  mutable std::unordered_set<uint64_t> noted_;                ///< SharedFunctionInfos whose pages are in it
   mutable std::vector<std::optional<LastCollections>> collections_;     ///< by isolate, of a core, once needed
 };
 

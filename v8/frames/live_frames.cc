@@ -2,11 +2,16 @@
 // running) or of the process's death. In between a collector may have moved the function, and put another one in its
 // place. Of a core it is known when garbage was collected last, so what lay there then and what did not is known too.
 // Else what the code itself says, which is seldom moved, decides.
+#include <algorithm>
 #include <utility>
 
 #include "v8/frames/frame_reader.h"
 
 namespace inquest::v8 {
+namespace {
+/// Where frames of baseline code have their FeedbackVector, from 12.x on those of interpreted code too.
+constexpr int64_t kFeedbackVectors[] = {-40, -48};
+}  // namespace
 
 /// What was remembered of the heap may have changed since.
 void FrameReader::forget_past() const {
@@ -18,19 +23,45 @@ void FrameReader::forget_past() const {
   if (shared_of_bytecodes_.size() > kMostFunctions) shared_of_bytecodes_.clear();
 }
 
-/// Whether nothing has been moved or collected since the moment of the stack, as far as it concerns this object. Of a
-/// process that runs that is not asked for: it may begin to collect at any time.
+/// Null when they are not known. Of a process that runs they are not asked for: it may begin to collect at any time.
+const LastCollections* FrameReader::collections_of(const Page& page) const {
+  if (earlier_ == nullptr || heap_.is_live() || !earlier_->moment() || page.isolate >= heap_.isolates().size())
+    return nullptr;
+  if (collections_.empty()) {
+    for (const Isolate& isolate : heap_.isolates()) {
+      bool is_between = isolate.heap.is_null() || isolate.scavenging;
+      collections_.push_back(is_between ? std::nullopt : find_last_collections(heap_.target().memory(), isolate.heap));
+    }
+  }
+  const auto& last = collections_[page.isolate];
+  return last ? &*last : nullptr;
+}
+
+/// Whether an object that is never made in new space is where it was at the moment of the stack.
+bool FrameReader::stayed(uint64_t old_object) const {
+  const Page* page = heap_.pages().page_of(old_object - 1);
+  const LastCollections* last = page != nullptr ? collections_of(*page) : nullptr;
+  return last != nullptr && *earlier_->moment() > last->full;
+}
+
+/// `old_object` was there at the moment of the stack, and is never made in new space.
+void FrameReader::note_old(uint64_t old_object) const {
+  const Page* page = is_heap_object(old_object) ? heap_.pages().page_of(old_object - 1) : nullptr;
+  if (page != nullptr && page->space == Space::kOld && stayed(old_object))
+    old_pages_.try_emplace(page->chunk.value(), *earlier_->moment());
+}
+
+/// Whether nothing has been moved or collected since the moment of the stack, as far as it concerns this object. Since
+/// 12.x pages that a scavenge has emptied may become pages of old space: then what is old now need not have been.
 bool FrameReader::is_where_it_was(uint64_t word) const {
   const Page* page = heap_.pages().page_of(word - 1);
-  auto moment = earlier_ != nullptr && !heap_.is_live() ? earlier_->moment() : std::nullopt;
-  if (page == nullptr || !moment || page->isolate >= heap_.isolates().size()) return false;
-  if (collections_.empty()) {
-    for (const Isolate& isolate : heap_.isolates()) collections_.push_back(find_last_collections(heap_, isolate));
-  }
-  const auto& last = collections_[page->isolate];
-  if (!last) return false;
-  bool is_new = page->space == Space::kNew || page->space == Space::kNewLarge;
-  return *moment > (is_new ? last->any : last->full);
+  const LastCollections* last = page != nullptr ? collections_of(*page) : nullptr;
+  if (last == nullptr) return false;
+  uint64_t moment = *earlier_->moment();
+  if (moment > last->any) return moment > last->full;
+  if (page->space != Space::kOld || moment <= last->full) return false;
+  auto known = old_pages_.find(page->chunk.value());
+  return known != old_pages_.end() && known->second <= moment;
 }
 
 /// New objects are moved by every scavenge, which leaves the new address in the old place until the next one: a little
@@ -57,6 +88,7 @@ void FrameReader::check_receiver(V8Frame& frame, bool moved) const {
 
 /// Whether a receiver is not to be relied on.
 bool FrameReader::is_doubtful(uint64_t receiver) const {
+  if (getenv("DBGR")){ const Page* page = heap_.pages().page_of(receiver - 1); fprintf(stderr,"DBGR %lx page %lx space %d from %d now %d map %d\n", receiver, page?page->chunk.value():0, page?(int)page->space:-1, page?page->from_space:-1, is_where_it_was(receiver), objects_.map_of(receiver)!=nullptr); }
   return earlier_ != nullptr && may_have_moved(receiver) && (heap_.is_live() || !names_.is_top_level(receiver));
 }
 
@@ -97,13 +129,12 @@ uint64_t FrameReader::shared_by_code(const Frame& frame, const std::optional<Com
   Address fp = frame.registers.values.fp();
   if (uint64_t bytecodes = bytecodes_in(frame, code)) {
     auto fits = [&](uint64_t shared) { return is_shared(shared) && scripts_.bytecodes_of(shared) == bytecodes; };
-    bool stayed = is_where_it_was(bytecodes);
-    if (stayed) find_owners_of_bytecodes();
+    bool is_same = stayed(bytecodes);
+    if (is_same) find_owners_of_bytecodes();
     auto known = shared_of_bytecodes_.find(bytecodes);
     bool is_known = known != shared_of_bytecodes_.end() && fits(known->second);
-    if (is_known && (stayed || heap_.is_live())) return known->second;
-    // The FeedbackVector lies in the frame of baseline code, from 12.x on in that of interpreted code too.
-    for (int64_t offset : {-40, -48}) {
+    if (is_known && (is_same || heap_.is_live())) return known->second;
+    for (int64_t offset : kFeedbackVectors) {
       uint64_t vector = slot(fp, offset);
       for (uint64_t at = 8; at <= 40 && objects_.map_of(vector) != nullptr; at += 8) {
         if (uint64_t shared = objects_.field(vector, at); fits(shared)) return shared;
@@ -111,7 +142,7 @@ uint64_t FrameReader::shared_by_code(const Frame& frame, const std::optional<Com
     }
     return 0;
   }
-  if (!code || (!heap_.is_live() && !is_where_it_was(code->code))) return 0;
+  if (!code || (!heap_.is_live() && !stayed(code->code))) return 0;
   return shared_of_code(*code);
 }
 
@@ -131,6 +162,31 @@ bool FrameReader::is_offset_in(uint64_t bytecodes, uint64_t offset) const {
   if (!is_smi(length) || !is_smi(offset)) return false;
   int64_t inside = int64_t{smi_value(offset)} - (offsets_.bytecode_header - 1);
   return inside >= -1 && inside < smi_value(length);  // -1: where it is entered
+}
+
+/// What was made in old space when the function of a frame was compiled, or earlier.
+void FrameReader::note_old_parts(Address fp, uint64_t shared) const {
+  constexpr int32_t kMostConstants = 4096;
+  if (heap_.is_live() || !earlier_->moment()) return;
+  for (int64_t offset : kFeedbackVectors) {
+    uint64_t vector = slot(fp, offset);
+    const MapInfo* map = objects_.map_of(vector);
+    if (map == nullptr || map->rule != SizeRule::kFeedbackVector) continue;
+    for (uint64_t at = 8; at <= 40; at += 8)
+      if (objects_.field(vector, at) == shared) note_old(vector);
+  }
+  if (!noted_.insert(shared).second) return;
+  note_old(shared);
+  note_old(scripts_.script_of(shared));
+  uint64_t bytecodes = scripts_.bytecodes_of(shared);
+  for (uint64_t at = 16; bytecodes != 0 && at <= 40; at += 8) {
+    uint64_t constants = objects_.field(bytecodes, at), length = objects_.field(constants, 8);
+    const MapInfo* map = objects_.map_of(constants);
+    if (map == nullptr || map->rule != SizeRule::kArray16 || !is_smi(length)) continue;
+    note_old(constants);
+    for (int32_t i = 0; i < std::min(smi_value(length), kMostConstants); ++i)
+      note_old(objects_.field(constants, 16 + 8 * static_cast<uint64_t>(i)));
+  }
 }
 
 /// Of a core: every function that has bytecodes.

@@ -9,11 +9,11 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kWordsOfHeap = 512;       // 0x6c0 to 0x910 in 7.8 to 14.6
-constexpr size_t kWordsOfTracer = 768;     // previous_mark_compact_end_time_ is at 0xb28 to 0xed0
+constexpr size_t kWordsOfHeap = 512;               // 0x6c0 to 0x910 in 7.8 to 14.6
+constexpr size_t kWordsOfTracer = 768;             // previous_mark_compact_end_time_ is at 0xb28 to 0xed0
 constexpr size_t kFirstTimes = 2, kLastTimes = 8;  // words: start_time of the last collection is at 0x18 to 0x28
 constexpr double kMillisecond = 1e6, kMicrosecond = 1e3;
-constexpr double kLongest = 3e18;          // nanoseconds, a hundred years
+constexpr double kLongest = 3e18;  // nanoseconds, a hundred years
 
 std::vector<uint64_t> words_at(const MemoryReader& memory, Address address, size_t count) {
   auto bytes = memory.view(address, count * 8);
@@ -78,14 +78,12 @@ std::optional<LastCollections> read_tracer(const std::vector<uint64_t>& tracer, 
 
 }  // namespace
 
-std::optional<LastCollections> find_last_collections(const Heap& heap, const Isolate& isolate) {
-  const MemoryReader& memory = heap.target().memory();
-  if (isolate.heap.is_null() || isolate.scavenging) return std::nullopt;
-  std::vector<uint64_t> words = words_at(memory, isolate.heap, kWordsOfHeap);
+std::optional<LastCollections> find_last_collections(const MemoryReader& memory, Address heap) {
+  std::vector<uint64_t> words = words_at(memory, heap, kWordsOfHeap);
   std::optional<LastCollections> none;  // where nothing has been collected
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     bool is_time = words[i] == 0 || in_milliseconds(words[i]) >= 0;
-    if (!is_time || words[i + 1] % 8 != 0 || memory.read_pointer(Address(words[i + 1])) != isolate.heap) continue;
+    if (!is_time || words[i + 1] % 8 != 0 || memory.read_pointer(Address(words[i + 1])) != heap) continue;
     std::vector<uint64_t> tracer = words_at(memory, Address(words[i + 1]), kWordsOfTracer);
     auto found = tracer.size() > kLastTimes ? read_tracer(tracer, words[i]) : std::nullopt;
     if (words[i] != 0) return found;

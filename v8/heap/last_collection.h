@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "v8/heap/heap.h"
+#include "postmortem/model/memory_reader.h"
 
 namespace inquest::v8 {
 
@@ -14,12 +14,12 @@ struct LastCollections {
   uint64_t full = 0;  ///< of the old generation, which stays where it is in the others
 };
 
-/// Heap::last_gc_time_ (a double of milliseconds) stands in front of the pointer to the GCTracer in all versions from
+/// Of the v8::internal::Heap at `heap`. Heap::last_gc_time_ (a double of milliseconds) stands in front of the pointer to the GCTracer in all versions from
 /// 7.8 to 14.6 (src/heap/heap.h), and that begins with a pointer back. It has the begin and the end of the last
 /// collection in its first words, doubles until 11.x and microseconds (base::TimeTicks) later, and further on
 /// (src/heap/gc-tracer.h) average_mutator_duration_, average_mark_compact_duration_,
 /// current_mark_compact_mutator_utilization_ and previous_mark_compact_end_time_. Nothing when that is not found just so,
 /// or while garbage is being collected.
-std::optional<LastCollections> find_last_collections(const Heap& heap, const Isolate& isolate);
+std::optional<LastCollections> find_last_collections(const MemoryReader& memory, Address heap);
 
 }  // namespace inquest::v8

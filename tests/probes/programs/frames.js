@@ -4,14 +4,18 @@
 //   node frames.js chains [WORKER]     through every tier of V8, inlined calls, callbacks of builtins, a constructor, eval, async
 //   node frames.js random COUNT [MS]   one of fifty functions at a time, while others make garbage; all of it in one go
 //   node frames.js exit                the process ends right after the call
-//   node frames.js crash COUNT [MS]    COUNT calls through the same functions, MS apart, and abort right after the last one
+//   node frames.js crash COUNT MS FILE COUNT calls through the same functions, MS apart, and abort right after the last one
+//   node frames.js siblings COUNT FILE the same by functions made anew, on new objects of classes with a method in common
+// FILE gets what is printed otherwise.
 // The last line of the output is a JSON object.
 const {Worker, isMainThread, workerData} = parseInt(process.versions.node) >= 12 ? require('worker_threads') : {isMainThread: true};
-Error.stackTraceLimit = 100; Error.prepareStackTrace = (error, sites) => sites.map(String);
-const stacks = []; let left = 0;
+Error.stackTraceLimit = 100;
+Error.prepareStackTrace = (error, sites) => sites.map(String);
+const stacks = [];
+let left = 0;  // calls until the process aborts; 0: it does not
 
 function hit() {
-  stacks.push(new Error('now').stack); if (left === 1) print({stacks}); const id = process.ppid; if (left && --left === 0) process.abort(); return id;
+  stacks.push(new Error('now').stack); if (left === 1) print({stacks}, process.argv[process.argv.length - 1]); const id = process.ppid; if (left && --left === 0) process.abort(); return id;
 }
 
 // One function makes the call for all: it is megamorphic, so that optimised code does not inline it.
@@ -80,8 +84,29 @@ async function chains() {
   await new Promise((resolve) => setTimeout(() => resolve(hit()), 20));
 }
 
-function print(what) {
-  require('fs').writeSync(1, JSON.stringify(what) + '\n');
+function print(what, file) {
+  require('fs').writeFileSync(file || 1, JSON.stringify(what) + '\n');
+}
+
+// Behind a collection another one of these may lie where one was.
+class Sibling {
+  run() {
+    return hit();
+  }
+}
+function makeFunction() {
+  return new Function('one', `return (function made${Math.floor(Math.random() * 1e6)}() { return one.run(); })();`);
+}
+function siblings() {
+  const kinds = Array.from({length: 7}, (_, i) => eval(`(class Kind${i} extends Sibling { constructor() { super(); this.i = ${i}; } })`));
+  const make = () => new kinds[Math.floor(Math.random() * kinds.length)]();
+  const kept = [];
+  for (let n = 0, made; ; n++) {
+    if (n % 10 === 0) made = makeFunction();
+    for (let i = 0; i < 500; i++) kept[Math.floor(Math.random() * 20000)] = make();
+    const one = make(), seed = Math.random();
+    (() => [made(one), seed])();
+  }
 }
 
 async function main(mode, ...words) {
@@ -126,6 +151,10 @@ async function main(mode, ...words) {
         if (until) await pause(until);
       }
     }
+  }
+  if (mode === 'siblings') {
+    left = parseInt(words[0]);
+    siblings();
   }
   if (mode === 'exit') {
     (function last() {
