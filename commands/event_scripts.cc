@@ -153,7 +153,9 @@ EventScripts::Unwound unwind_with(v8::Runtime& runtime, const Thread& thread, Un
 }
 
 bool is_marked(const ScriptFrame& frame) {
-  return std::ranges::any_of(frame.functions, [](const ScriptFunction& one) { return !one.remark.empty(); });
+  return std::ranges::any_of(frame.functions, [](const ScriptFunction& one) {
+    return !one.remark.empty() || (one.function.empty() && one.file.empty());
+  });
 }
 
 }  // namespace
@@ -208,18 +210,18 @@ void EventScripts::name_by_core(Unwound& unwound, const ProbeEvent& event, const
   if (by_core.frames.empty()) return;
   by_core.by_core = true;
   for (const Frame& frame : by_core.stack.frames) {
-    bool is_native = runtime->frame_stepper().owns(frame) ||
-                     std::ranges::any_of(target.modules(), [&](const Module& module) {
-                       return frame.lookup_pc() >= module.start && frame.lookup_pc() < module.end;
-                     });
+    bool is_native =
+        runtime->frame_stepper().owns(frame) || std::ranges::any_of(target.modules(), [&](const Module& module) {
+          return frame.lookup_pc() >= module.start && frame.lookup_pc() < module.end;
+        });
     by_core.gone += !is_native;
   }
   if (unwound.state == ScriptState::kNamed) {
-    // What was read at once, and is not marked, stays.
+    // What was read at once stays where the core does not prove more.
     for (ScriptFrame& frame : by_core.frames) {
       auto same = [&](const ScriptFrame& one) { return one.pc == frame.pc && one.fp == frame.fp; };
       auto before = std::ranges::find_if(unwound.frames, same);
-      if (before != unwound.frames.end() && !is_marked(*before)) frame = std::move(*before);
+      if (before != unwound.frames.end() && is_marked(frame) && !is_marked(*before)) frame = std::move(*before);
     }
   }
   unwound = std::move(by_core);

@@ -254,10 +254,11 @@ void EventStacks::add_script_notes(std::vector<std::string>& notes) const {
         "{} JavaScript frames are marked: a collector may have moved what names them before it was read", moved_));
   }
   if (unproved_ > 0) {
-    notes.push_back(fmt::format(
-        "{} JavaScript frames are marked: garbage was collected between their event and the end of the process, and the "
-        "core does not prove what they are called",
-        unproved_));
+    notes.push_back(
+        fmt::format("{} JavaScript frames are marked: garbage was collected between their event and the end of the "
+                    "process, and the "
+                    "core does not prove what they are called",
+                    unproved_));
   }
   if (gone_ > 0)
     notes.push_back(fmt::format("{} frames have no name: the core does not have their code any more", gone_));

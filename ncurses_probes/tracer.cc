@@ -126,7 +126,8 @@ class LiveTracer : public LiveSource {
   void take(std::span<const std::byte> bytes) override {
     if (bytes.size() < sizeof(inquest_record)) return;
     const auto& record = *reinterpret_cast<const inquest_record*>(bytes.data());
-    DecodeContext context{.probes = probes_, .places = places_, .boot_time = boot_time(), .suspended = suspended_time()};
+    DecodeContext context{
+        .probes = probes_, .places = places_, .boot_time = boot_time(), .suspended = suspended_time()};
     ProbeEvent event = decode(record, bytes.subspan(sizeof record), context);
     bool is_end = event.kind == ProbeEvent::Kind::kSignal;
     // The limit is on what was asked for; the signal that ends the process comes with it.

@@ -13,6 +13,7 @@ constexpr size_t kMaxThreads = 256;
 void RunningTarget::Memory::show(const LiveMemory& live, std::span<const StackPiece> pieces, const ProbeEvent& event) {
   live_ = &live;
   time_ = event.time;
+  moment_ = event.monotonic;
   pieces_.clear();
   gone_.clear();
   for (const StackPiece& piece : pieces) {

@@ -38,6 +38,7 @@ class RunningTarget : public Target {
     bool load(Address start, uint64_t size) const override { return live_->load(start, size); }
     uint64_t generation() const override { return live_->generation(); }
     uint64_t age() const override;
+    std::optional<uint64_t> moment() const override { return moment_; }
 
    private:
     struct Range {
@@ -45,6 +46,7 @@ class RunningTarget : public Target {
     };
     const LiveMemory* live_ = nullptr;
     uint64_t time_ = 0;  ///< of the event
+    std::optional<uint64_t> moment_;
     std::vector<StackPiece> pieces_;
     std::vector<Range> gone_;  ///< stacks: what they hold now is not what they held
   };

@@ -12,8 +12,8 @@ void EarlierTarget::Memory::show(std::span<const StackPiece> pieces, const Momen
     if (piece.bytes.empty()) continue;
     pieces_.push_back(piece);
     Address end = piece.start + piece.bytes.size();
-    // The mapping may have grown since, or be gone with its thread. Above a thread's stack lies what the C library keeps
-    // about the thread.
+    // The mapping may have grown since, or be gone with its thread. Above a thread's stack lies what the C library
+    // keeps about the thread.
     const MemoryRegion* region = below_.region_of(piece.start);
     if (region != nullptr) later_.push_back({region->start, moment.is_whole ? end : std::max(end, region->end())});
   }

@@ -93,8 +93,8 @@ struct ProbeEvent {
   /// The same moment, or one a little earlier, on CLOCK_MONOTONIC, which programs measure time by. Events of earlier
   /// tracers lack it.
   std::optional<uint64_t> monotonic;
-  std::string probe;      ///< the specification as given, without predicate: "libtinfo.so.6:set_curterm"
-  std::string function;   ///< "set_curterm"; of a signal its name
+  std::string probe;     ///< the specification as given, without predicate: "libtinfo.so.6:set_curterm"
+  std::string function;  ///< "set_curterm"; of a signal its name
   uint64_t pid = 0;
   uint64_t tid = 0;
   std::string comm;  ///< name of the thread

@@ -353,6 +353,8 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   } else {
     is_js &= objects_.is_function(site.function);
   }
+  bool has_lost_code = earlier_ != nullptr && builtin.empty() && !code && code_.on_code_page(frame.lookup_pc());
+  if (!is_js && has_lost_code && frame_type(fp).empty()) return {moved_frame()};
   if (!is_js) return {checked(typed(fp, builtin), builtin)};
   if (!moved) site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
   if (earlier_ != nullptr) note_old_parts(fp, site.shared);

@@ -109,7 +109,7 @@ class FrameReader : public FrameStepper {
   uint64_t baseline_bytecodes(uint64_t code, Address fp) const;
 
   const Heap& heap_;
-  const EarlierStack* earlier_;  ///< null: stacks and heap are of the same moment
+  const EarlierStack* earlier_;             ///< null: stacks and heap are of the same moment
   std::map<int, std::string> frame_types_;  ///< by number
   FrameOffsets offsets_;
   mutable MapCache maps_;
@@ -124,7 +124,13 @@ class FrameReader : public FrameStepper {
   mutable bool has_owners_ = false;                                     ///< that all are in it
   mutable std::unordered_map<uint64_t, uint64_t> old_pages_;  ///< pages of old space, and since when for certain
   mutable std::unordered_set<uint64_t> noted_;                ///< SharedFunctionInfos whose pages are in it
-  mutable std::vector<std::optional<LastCollections>> collections_;     ///< by isolate, of a core, once needed
+  struct Collections {
+    std::optional<size_t> word;  ///< find_last_collections
+    std::optional<LastCollections> last;
+    bool was_read = false;
+    uint64_t generation = 0;  ///< of the memory that they were read from
+  };
+  mutable std::vector<Collections> collections_;  ///< by isolate, once needed
 };
 
 }  // namespace inquest::v8

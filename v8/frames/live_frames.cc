@@ -23,24 +23,26 @@ void FrameReader::forget_past() const {
   if (shared_of_bytecodes_.size() > kMostFunctions) shared_of_bytecodes_.clear();
 }
 
-/// Null when they are not known. Of a process that runs they are not asked for: it may begin to collect at any time.
+/// Null when they are not known. In a process that runs they are read anew for each event.
 const LastCollections* FrameReader::collections_of(const Page& page) const {
-  if (earlier_ == nullptr || heap_.is_live() || !earlier_->moment() || page.isolate >= heap_.isolates().size())
-    return nullptr;
-  if (collections_.empty()) {
-    for (const Isolate& isolate : heap_.isolates()) {
-      bool is_between = isolate.heap.is_null() || isolate.scavenging;
-      collections_.push_back(is_between ? std::nullopt : find_last_collections(heap_.target().memory(), isolate.heap));
-    }
+  if (earlier_ == nullptr || !earlier_->moment() || page.isolate >= heap_.isolates().size()) return nullptr;
+  if (collections_.empty()) collections_.resize(heap_.isolates().size());
+  Collections& known = collections_[page.isolate];
+  const Isolate& isolate = heap_.isolates()[page.isolate];
+  uint64_t generation = heap_.pages().generation();
+  if (!known.was_read || std::exchange(known.generation, generation) != generation) {
+    known.was_read = true;
+    known.last.reset();
+    if (!isolate.heap.is_null() && !isolate.scavenging)
+      known.last = find_last_collections(heap_.target().memory(), isolate.heap, known.word);
   }
-  const auto& last = collections_[page.isolate];
-  return last ? &*last : nullptr;
+  return known.last ? &*known.last : nullptr;
 }
 
 /// Whether an object that is never made in new space is where it was at the moment of the stack.
 bool FrameReader::stayed(uint64_t old_object) const {
   const Page* page = heap_.pages().page_of(old_object - 1);
-  const LastCollections* last = page != nullptr ? collections_of(*page) : nullptr;
+  const LastCollections* last = page != nullptr && !heap_.is_live() ? collections_of(*page) : nullptr;
   return last != nullptr && *earlier_->moment() > last->full;
 }
 
@@ -56,7 +58,7 @@ void FrameReader::note_old(uint64_t old_object) const {
 bool FrameReader::is_where_it_was(uint64_t word) const {
   const Page* page = heap_.pages().page_of(word - 1);
   const LastCollections* last = page != nullptr ? collections_of(*page) : nullptr;
-  if (last == nullptr) return false;
+  if (last == nullptr || heap_.is_live()) return false;  // a process that runs may begin to collect at any time
   uint64_t moment = *earlier_->moment();
   if (moment > last->any) return moment > last->full;
   if (page->space != Space::kOld || moment <= last->full) return false;
@@ -65,15 +67,19 @@ bool FrameReader::is_where_it_was(uint64_t word) const {
 }
 
 /// New objects are moved by every scavenge, which leaves the new address in the old place until the next one: a little
-/// later they are found, later something else may lie there. Old objects are seldom moved, and in a process that runs it
-/// is only milliseconds that may have passed.
+/// later they are found, later something else may lie there. Old objects are seldom moved, and in a process that runs
+/// it is only milliseconds that may have passed; but what is old now may have been a page of new space before.
 bool FrameReader::may_have_moved(uint64_t word) const {
   constexpr uint64_t kRecent = 5'000'000;  // nanoseconds; two scavenges are further apart
   if (!is_heap_object(word)) return false;
   const Page* page = heap_.pages().page_of(word - 1);
   if (page == nullptr) return true;
   if (page->space == Space::kReadOnly || is_where_it_was(word)) return false;
-  if (page->space != Space::kNew && page->space != Space::kNewLarge) return !heap_.is_live();
+  if (page->space != Space::kNew && page->space != Space::kNewLarge) {
+    if (!heap_.is_live()) return true;
+    const LastCollections* last = collections_of(*page);
+    return last != nullptr && page->space == Space::kOld && *earlier_->moment() <= last->any;
+  }
   bool is_left_behind = page->from_space && objects_.resolved(word) == word;
   return is_left_behind || earlier_ == nullptr || earlier_->age() > kRecent;
 }
@@ -88,8 +94,7 @@ void FrameReader::check_receiver(V8Frame& frame, bool moved) const {
 
 /// Whether a receiver is not to be relied on.
 bool FrameReader::is_doubtful(uint64_t receiver) const {
-  if (getenv("DBGR")){ const Page* page = heap_.pages().page_of(receiver - 1); fprintf(stderr,"DBGR %lx page %lx space %d from %d now %d map %d\n", receiver, page?page->chunk.value():0, page?(int)page->space:-1, page?page->from_space:-1, is_where_it_was(receiver), objects_.map_of(receiver)!=nullptr); }
-  return earlier_ != nullptr && may_have_moved(receiver) && (heap_.is_live() || !names_.is_top_level(receiver));
+  return earlier_ != nullptr && may_have_moved(receiver) && !names_.is_top_level(receiver);
 }
 
 /// Functions that are no JavaScript are made with their context and live as long as it, in old space.

@@ -78,15 +78,19 @@ std::optional<LastCollections> read_tracer(const std::vector<uint64_t>& tracer, 
 
 }  // namespace
 
-std::optional<LastCollections> find_last_collections(const MemoryReader& memory, Address heap) {
+std::optional<LastCollections> find_last_collections(const MemoryReader& memory, Address heap,
+                                                     std::optional<size_t>& word) {
   std::vector<uint64_t> words = words_at(memory, heap, kWordsOfHeap);
   std::optional<LastCollections> none;  // where nothing has been collected
-  for (size_t i = 0; i + 1 < words.size(); ++i) {
+  for (size_t i = word.value_or(0); i + 1 < words.size() && (!word || i == *word); ++i) {
     bool is_time = words[i] == 0 || in_milliseconds(words[i]) >= 0;
     if (!is_time || words[i + 1] % 8 != 0 || memory.read_pointer(Address(words[i + 1])) != heap) continue;
     std::vector<uint64_t> tracer = words_at(memory, Address(words[i + 1]), kWordsOfTracer);
     auto found = tracer.size() > kLastTimes ? read_tracer(tracer, words[i]) : std::nullopt;
-    if (words[i] != 0) return found;
+    if (words[i] != 0) {
+      if (found) word = i;
+      return found;
+    }
     if (found) none = found;
   }
   return none;

@@ -42,6 +42,18 @@ class TracerMemory : public MemoryReader {
   std::vector<MemoryRegion> regions_;
 };
 
+std::optional<LastCollections> found_in(const TracerMemory& memory, Address heap = Address(kHeap)) {
+  std::optional<size_t> word;
+  auto found = find_last_collections(memory, heap, word);
+  EXPECT_EQ(word.has_value(), found && found->any != 0);
+  if (word) {
+    EXPECT_EQ(*word, kTime);
+    auto again = find_last_collections(memory, heap, word);
+    EXPECT_TRUE(again && again->any == found->any && again->full == found->full);
+  }
+  return found;
+}
+
 uint64_t number(double value) { return std::bit_cast<uint64_t>(value); }
 
 TEST(LastCollections, InMilliseconds) {
@@ -53,7 +65,7 @@ TEST(LastCollections, InMilliseconds) {
   memory.tracer(kFull - 2) = number(6.5);
   memory.tracer(kFull - 1) = number(0.95);
   memory.tracer(kFull) = number(3000.5);
-  auto found = find_last_collections(memory, Address(kHeap));
+  auto found = found_in(memory);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->any, 5'000'501'000u);
   EXPECT_EQ(found->full, 3'000'501'000u);
@@ -66,7 +78,7 @@ TEST(LastCollections, InMicroseconds) {
   memory.tracer(6) = 5'000'200;
   memory.tracer(kFull - 1) = number(1);
   memory.tracer(kFull) = 100'000;
-  auto found = find_last_collections(memory, Address(kHeap));
+  auto found = found_in(memory);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->any, 5'000'251'000u);
   EXPECT_EQ(found->full, 100'001'000u);
@@ -77,7 +89,7 @@ TEST(LastCollections, OldObjectsAreNotTrustedWhereTheLastFullOneIsNotFound) {
   memory.heap(kTime) = number(5000.25);
   memory.tracer(3) = number(4990);
   memory.tracer(4) = number(5000);
-  auto found = find_last_collections(memory, Address(kHeap));
+  auto found = found_in(memory);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->full, found->any);
 }
@@ -85,9 +97,9 @@ TEST(LastCollections, OldObjectsAreNotTrustedWhereTheLastFullOneIsNotFound) {
 TEST(LastCollections, NoneYet) {
   TracerMemory memory;
   memory.tracer(3) = memory.tracer(4) = number(100);
-  EXPECT_FALSE(find_last_collections(memory, Address(kHeap)));
+  EXPECT_FALSE(found_in(memory));
   memory.tracer(kFull - 1) = number(1);
-  auto found = find_last_collections(memory, Address(kHeap));
+  auto found = found_in(memory);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->any, 0u);
   EXPECT_EQ(found->full, 0u);
@@ -98,15 +110,15 @@ TEST(LastCollections, NothingIsSaidWhileOneRuns) {
   memory.heap(kTime) = number(5000.25);
   memory.tracer(3) = number(6000);
   memory.tracer(kFull - 1) = number(1);
-  EXPECT_FALSE(find_last_collections(memory, Address(kHeap)));
+  EXPECT_FALSE(found_in(memory));
 }
 
 TEST(LastCollections, NothingIsSaidWithoutATracer) {
   TracerMemory memory;
   memory.heap(kTime) = number(5000.25);
   memory.tracer(0) = kHeap + 8;
-  EXPECT_FALSE(find_last_collections(memory, Address(kHeap)));
-  EXPECT_FALSE(find_last_collections(memory, Address(0x500000)));
+  EXPECT_FALSE(found_in(memory));
+  EXPECT_FALSE(found_in(memory, Address(0x500000)));
 }
 
 }  // namespace
