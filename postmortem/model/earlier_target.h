@@ -25,9 +25,9 @@ class EarlierTarget : public Target {
   explicit EarlierTarget(const Target& core) : core_(core), memory_(core.memory()) {}
 
   struct Moment {
-    uint64_t age = UINT64_MAX;          ///< EarlierStack::age
-    std::optional<uint64_t> monotonic;  ///< EarlierStack::moment
-    bool is_whole = false;              ///< the pieces reach the top of their stacks
+    uint64_t age = UINT64_MAX;               ///< EarlierStack::age
+    std::optional<uint64_t> monotonic = {};  ///< EarlierStack::moment
+    bool is_whole = false;                   ///< the pieces reach the top of their stacks
   };
   /// `pieces` must live as long as they are shown.
   void show(std::span<const StackPiece> pieces, const Moment& moment) { memory_.show(pieces, moment); }
