@@ -49,10 +49,14 @@ class Finder {
     return value;
   }
 
+  bool may_be_of_malloc(Address address) const {
+    const MemoryRegion* region = memory_.region_of(address);
+    return region && region->writable && region->path.empty();
+  }
+
   /// Whether the part in use is what handles are: Smis and tagged pointers, in memory of malloc's.
   bool holds_handles(const Current& current) const {
-    const MemoryRegion* region = memory_.region_of(Address(current.block));
-    if (!region || !region->writable || !region->path.empty()) return false;
+    if (!may_be_of_malloc(Address(current.block))) return false;
     auto block = memory_.view(Address(current.block), kBlockBytes);
     if (block.size() != kBlockBytes) return false;
     for (uint64_t at = 0; at < current.next - current.block; at += 8) {
@@ -80,7 +84,8 @@ class Finder {
 
   /// What is closed when `implementer` is the isolate's HandleScopeImplementer.
   std::optional<std::vector<DataExtent>> closed_by(Address implementer, const Current& current) const {
-    if (implementer.value() % 8 != 0) return std::nullopt;
+    // Thousands of the isolate's words lead to code and data of the program instead.
+    if (implementer.is_null() || implementer.value() % 8 != 0 || !may_be_of_malloc(implementer)) return std::nullopt;
     auto fields = memory_.view(implementer, kImplementerWords * 8);
     std::vector<uint64_t> blocks;
     std::vector<DataExtent> closed;
