@@ -15,7 +15,7 @@ function tell(more) {
   fs.writeSync(1, JSON.stringify({frames, ...more}) + '\n');
 }
 
-// A library with one function that reads address 16. Cores outlive it, so it is made once.
+// A library whose functions read address 16 and give up. Cores outlive it, so it is made once.
 function addon() {
   const directory = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'inquest');
   const source = path.join(__dirname, 'crash_addon.c');
@@ -41,6 +41,13 @@ class Deaths {
   }
   readNull(x) {
     tell({top: 'crash', called: {function: 'Object.crash', args: [x]}}); this.addon.crash(x);
+  }
+  fatal() {
+    this.addon = addon();
+    return [1].map((x) => this.giveUp(x));
+  }
+  giveUp(x) {
+    tell({called: {function: 'Object.fail', args: [x]}}); this.addon.fail(x);
   }
   uncaught() {
     Object.defineProperty({}, 'broken', {get: () => { tell(); throw new RangeError('on purpose'); }}).broken;

@@ -39,12 +39,14 @@ std::string abort_message(const Scene& scene) {
 struct Sign {
   std::string_view function;  ///< the whole name, or its beginning
   const char* cause;
-  bool general = false;  ///< many causes end here: one of the others further out says more
+  bool general = false;  ///< many causes end here: one further out says more
+  bool blames_caller = false;
 };
 
 constexpr const char* kUncaught = "an uncaught JavaScript exception ended the process; v8 errors shows it";
 
-// In the order of the stack: the first frame that is one of these decides, but for general ones.
+// In the order of the stack: the first frame that is one of these decides, but for general ones: Node.js 12 ends by
+// node::Abort in OnFatalError, too.
 constexpr std::array kSigns = {
     Sign{"__cxa_pure_virtual", "a pure virtual function was called (on an object being made or destroyed)"},
     Sign{"__cxa_deleted_virtual", "a deleted virtual function was called"},
@@ -52,6 +54,7 @@ constexpr std::array kSigns = {
     Sign{"v8::Utils::ReportOOMFailure", "V8 ran out of memory"},
     Sign{"node::OOMErrorHandler", "V8 ran out of memory"},
     Sign{"node::OnFatalError", "V8 gave up (fatal error)", true},
+    Sign{"napi_fatal_error", "an addon gave up (napi_fatal_error)", false, true},
     Sign{"node::errors::TriggerUncaughtException", kUncaught},
     Sign{"v8::internal::Isolate::CreateMessageOrAbort", kUncaught},
     Sign{"v8::internal::Isolate::Throw", kUncaught},  // has the former inside until 8.x
@@ -130,10 +133,11 @@ class AbortReason {
     // Behind the C++ that JavaScript called, the stack no longer tells why that was.
     if (sign_ && (name.starts_with("Builtins_") || !module)) settled_ = true;
     for (const Sign& sign : kSigns) {
-      bool wanted = !sign_ || (sign_->general && !sign.general && !settled_) || sign.function.starts_with("__cxa");
+      bool wanted = !sign_ || (sign_->general && !settled_) || sign.function.starts_with("__cxa");
       if (!wanted || !name.starts_with(sign.function)) continue;
       if (!sign_) first_sign_ = number;
       sign_ = &sign;
+      if (sign.blames_caller && number + 1 < scene_.stack().frames.size()) blamed_ = number + 1;
     }
     bool own = module && !is_runtime_library(*module) && !is_exit(name) && name != "__clang_call_terminate";
     if (!blamed_ && own) blamed_ = number;

@@ -198,7 +198,8 @@ def check_jsscopes(context: Context, case: str) -> list[str]:
     return failures
 
 
-DEATHS = (("native",), ("uncaught",), ("memory",), ("deep", "10000"), ("overflow",), ("worker",), ("wasm",), ("copies",))
+DEATHS = (("native",), ("uncaught",), ("memory",), ("deep", "10000"), ("overflow",), ("worker",), ("wasm",), ("copies",),
+          ("fatal",))
 OVERFLOW_FRAMES = 5000  # at least; how many fit depends on their size
 
 
