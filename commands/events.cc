@@ -140,7 +140,9 @@ std::unique_ptr<const Command> make_events() {
           "FILE is what `inquest trace -o FILE` left. Its events are matched with the core by the random bytes that "
           "the kernel gives every program at its start, so a file of many processes, or of many runs of one program, "
           "gives those of the very process that died. Each is told as a sentence with its distance from the crash, "
-          "then the whole stack. Stacks get their names now, with the debug files that are at hand now.\n\n"
+          "then the whole stack. Stacks get their names now, with the debug files that are at hand now. JavaScript "
+          "frames that could not be named while the process ran get their names from the heap in its core, as far as that "
+          "proves them; others are marked and counted.\n\n"
           "Without a core, all events of the file.\n\n"
           "JSON: file, paired, death (recorded, file time of the core), events [] with text, ns_before_death and the "
           "members that `trace --json` prints; with --count rows [] of key and count, with --hist histogram [].",

@@ -41,6 +41,8 @@ class CallSiteNames {
   /// CallSiteInfo::GetFunctionName: the function's name, "eval" for nameless code of an eval; "" for none.
   std::string function_name(const CallSite& site) const;
   bool is_top_level(uint64_t receiver) const;
+  /// Whether the function object itself has a name, which others with the same code may not have.
+  bool has_own_name(uint64_t function) const { return own_name(function).has_value(); }
 
   /// Forgets what objects were called: those of a live process move and go.
   void clear();

@@ -99,6 +99,7 @@ class FrameReader : public FrameStepper {
   void note_old_parts(Address fp, uint64_t shared) const;
   bool is_doubtful(uint64_t receiver) const;
   bool function_may_have_moved(uint64_t function) const;
+  bool may_be_another(const CallSite& site) const;
   bool is_shared(uint64_t word) const;
   uint64_t shared_of_code(const CompiledCode& code) const;
   bool is_offset_in(uint64_t bytecodes, uint64_t offset) const;

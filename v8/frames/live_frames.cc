@@ -75,11 +75,15 @@ bool FrameReader::may_have_moved(uint64_t word) const {
   const Page* page = heap_.pages().page_of(word - 1);
   if (page == nullptr) return true;
   if (page->space == Space::kReadOnly || is_where_it_was(word)) return false;
-  if (page->space != Space::kNew && page->space != Space::kNewLarge) {
-    if (!heap_.is_live()) return true;
-    const LastCollections* last = collections_of(*page);
-    return last != nullptr && page->space == Space::kOld && *earlier_->moment() <= last->any;
-  }
+  bool is_new = page->space == Space::kNew || page->space == Space::kNewLarge;
+  if (!is_new && !heap_.is_live()) return true;
+  const LastCollections* last = heap_.is_live() ? collections_of(*page) : nullptr;
+  // Where it was found before and is not now, the process was collecting.
+  bool is_collecting =
+      heap_.is_live() && last == nullptr && page->isolate < collections_.size() && collections_[page->isolate].word;
+  bool was_collected = is_collecting || (last != nullptr && *earlier_->moment() <= last->any);
+  if (!is_new) return page->space == Space::kOld && was_collected;
+  if (was_collected) return true;
   bool is_left_behind = page->from_space && objects_.resolved(word) == word;
   return is_left_behind || earlier_ == nullptr || earlier_->age() > kRecent;
 }
@@ -94,7 +98,11 @@ void FrameReader::check_receiver(V8Frame& frame, bool moved) const {
 
 /// Whether a receiver is not to be relied on.
 bool FrameReader::is_doubtful(uint64_t receiver) const {
-  return earlier_ != nullptr && may_have_moved(receiver) && !names_.is_top_level(receiver);
+  if (earlier_ == nullptr) return false;
+  const MapInfo* map = objects_.map_of(receiver);
+  bool is_none = is_heap_object(receiver) && !heap_.is_read_only(receiver - 1) &&
+                 (map == nullptr || map->category == Category::kInternal || map->category == Category::kFiller);
+  return is_none || (may_have_moved(receiver) && !names_.is_top_level(receiver));
 }
 
 /// Functions that are no JavaScript are made with their context and live as long as it, in old space.
@@ -104,6 +112,13 @@ bool FrameReader::function_may_have_moved(uint64_t function) const {
   bool is_old = page != nullptr && page->space != Space::kNew && page->space != Space::kNewLarge;
   uint64_t shared = objects_.field(function, heap_.layout().js_function_shared);
   return !is_old || !objects_.is_function(function) || scripts_.script_of(shared) != 0;
+}
+
+/// Where a function was there may lie another one with the same code: it runs the same, but may be called otherwise.
+bool FrameReader::may_be_another(const CallSite& site) const {
+  if (earlier_ == nullptr || heap_.is_live() || !function_may_have_moved(site.function)) return false;
+  bool is_method = site.receiver && !names_.is_top_level(*site.receiver);
+  return is_method || site.receiver_map != 0 || names_.has_own_name(site.function);
 }
 
 /// Functions of frames that are no JavaScript.

@@ -61,7 +61,9 @@ std::optional<LastCollections> read_tracer(const std::vector<uint64_t>& tracer, 
   for (Unit unit : {Unit(in_milliseconds), Unit(in_microseconds)}) {
     for (size_t i = kFirstTimes; i < kLastTimes; ++i) {
       double start = unit(tracer[i]), end = unit(tracer[i + 1]), last = in_milliseconds(last_word);
-      if (start < 0 || end < start) continue;
+      // What stands for the one before the first has no start in some versions.
+      bool is_first = last_word == 0 && tracer[i] == 0 && end >= 0;
+      if (!is_first && (start < 0 || end < start)) continue;
       if (last_word == 0) {
         auto full = full_in(tracer, unit, static_cast<uint64_t>(end));
         if (full) return LastCollections();

@@ -85,7 +85,9 @@ async function chains() {
 }
 
 function print(what, file) {
-  require('fs').writeFileSync(file || 1, JSON.stringify(what) + '\n');
+  const text = JSON.stringify(what) + '\n';
+  if (file) require('fs').writeFileSync(file, text);
+  else require('fs').writeSync(1, text);
 }
 
 // Behind a collection another one of these may lie where one was.
