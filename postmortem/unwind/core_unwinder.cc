@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -114,9 +115,21 @@ class Walk {
   }
 
   bool begins_thread(const Frame& frame, const Frame* below) const {
-    if (is_start_of_thread(symbol_at(frame))) return true;
+    if (is_start_of_thread(symbol_at(frame)) || has_just_begun(frame)) return true;
     // What called it is the program's _start, even where the program's file is not at hand.
     return below != nullptr && symbol_at(*below).starts_with("__libc_start_main");
+  }
+
+  /// Whether it is a new thread behind the system call that made it, which it has returned from with zero: glibc's
+  /// clone and clone3 (sysdeps/unix/sysv/linux/x86_64/clone3.S) go on with `test %rax,%rax` there and tell no caller.
+  /// clone3 has no name in stripped libraries. The processor leaves the address behind `syscall` in %rcx.
+  bool has_just_begun(const Frame& frame) const {
+    constexpr std::array<uint8_t, 5> kSystemCall = {0x0f, 0x05, 0x48, 0x85, 0xc0};
+    const Registers& registers = frame.registers.values;
+    if (!frame.exact_pc || registers.gpr[Registers::kRax] != 0) return false;
+    if (registers.gpr[Registers::kRcx] != frame.pc.value() || frame.pc.value() < 2) return false;
+    auto bytes = code_.memory().view(frame.pc - 2, kSystemCall.size());
+    return bytes.size() >= kSystemCall.size() && std::memcmp(bytes.data(), kSystemCall.data(), kSystemCall.size()) == 0;
   }
 
   std::string_view symbol_at(const Frame& frame) const {

@@ -386,8 +386,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   physical.function_word = site.function;
   physical.function = names_.text(site);
   if (moved && physical.remark.empty()) physical.remark = "its receiver may have been moved";
-  if (!moved && physical.remark.empty() && may_be_another(site))
-    physical.remark = "its function may have been moved";
+  if (!moved && physical.remark.empty() && may_be_another(site)) physical.remark = "its function may have been moved";
   if (is_builtin && names_.function_name(site).empty()) {
     // A closure that V8 made for itself; Error.stack hides them too.
     physical.function_word = 0;

@@ -127,6 +127,14 @@ void set_space(const Layout& layout, Space space, Page& page) {
   page.stale = page.from_space;
 }
 
+/// Where page headers may lie in a region. Regions of gigabytes are mostly room that was reserved: holes of the core's
+/// file, which looking into would bring into the page cache.
+std::vector<DataExtent> places_of_headers(const MemoryReader& memory, const MemoryRegion& region) {
+  constexpr uint64_t kLarge = 256 << 20;
+  if (region.available < kLarge) return {{region.start, region.available}};
+  return memory.data_extents(region.start, region.available);
+}
+
 }  // namespace
 
 bool read_page(const Target& target, const PageHeaderLayout& layout, Address chunk, Page& page) {
@@ -172,14 +180,16 @@ std::vector<Page> find_pages(const Target& target, const PageHeaderLayout& layou
   std::vector<Page> pages;
   for (const MemoryRegion& region : target.memory().regions()) {
     if (region.available == 0 || region.from_file || !region.path.empty()) continue;
-    uint64_t first = (region.start.value() + kPageAlignment - 1) & ~(kPageAlignment - 1);
-    uint64_t end = region.start.value() + region.available;
-    if (first < region.start.value()) continue;
-    for (uint64_t at = first; at < end && at >= first; at += kPageAlignment) {
-      // What lies inside a large page is one object's body, not a header.
-      if (!pages.empty() && Address(at) - pages.back().chunk < pages.back().size) continue;
-      Page page;
-      if (read_page(target, layout, Address(at), page)) pages.push_back(std::move(page));
+    for (const DataExtent& extent : places_of_headers(target.memory(), region)) {
+      uint64_t first = (extent.start.value() + kPageAlignment - 1) & ~(kPageAlignment - 1);
+      uint64_t end = extent.start.value() + extent.size;
+      if (first < extent.start.value()) continue;
+      for (uint64_t at = first; at < end && at >= first; at += kPageAlignment) {
+        // What lies inside a large page is one object's body, not a header.
+        if (!pages.empty() && Address(at) - pages.back().chunk < pages.back().size) continue;
+        Page page;
+        if (read_page(target, layout, Address(at), page)) pages.push_back(std::move(page));
+      }
     }
   }
   return pages;

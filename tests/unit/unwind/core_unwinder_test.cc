@@ -189,6 +189,18 @@ TEST_F(CoreUnwinderTest, StopsAfterAsManyFramesAsAskedFor) {
   EXPECT_TRUE(stack.limited);
 }
 
+TEST_F(CoreUnwinderTest, AThreadThatHasJustBegunIsWhole) {
+  static constexpr uint8_t kBytes[] = {0x0f, 0x05, 0x48, 0x85, 0xc0};  // syscall; test %rax,%rax
+  process_.memory_.put_bytes(kCode, kBytes, sizeof kBytes);
+  at(kCode + 2, kStack + 0x100, 0);
+  thread_.registers.gpr[Registers::kRcx] = kCode + 2;
+  Stack stack = unwind();
+  EXPECT_THAT(pcs(stack), ElementsAre(kCode + 2));
+  EXPECT_TRUE(stack.complete);
+  thread_.registers.gpr[Registers::kRax] = 17;  // its parent
+  EXPECT_FALSE(unwind().complete);
+}
+
 TEST_F(CoreUnwinderTest, AThreadWithoutRegistersIsNoDamage) {
   Stack stack = unwind();
   EXPECT_THAT(pcs(stack), ElementsAre(0));
