@@ -3,13 +3,17 @@
 
     tests/native/plugin.py --inquest PROGRAM --plugin LIBRARY [--lldb LLDB]
 
-One variant of corpora/native/stacks; also the thread that is selected in LLDB, and commands that need no core."""
+One variant of corpora/native/stacks; also the thread that is selected in LLDB, commands that need no core, and the process
+itself while LLDB holds it at its crash: the same as on the core that is written when LLDB lets it die."""
 import argparse
 import json
 import pathlib
+import resource
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import build_variant
 
@@ -50,6 +54,50 @@ def selected_thread(options, core: pathlib.Path) -> list[str]:
     return [f"after `thread select 3` bt shows {[thread['tid'] for thread in chosen]}, before {[thread['tid'] for thread in first]}"]
 
 
+def without_names(value):
+    """A core does not tell the names of threads; LLDB and the kernel put them into different orders."""
+    if isinstance(value, list):
+        return sorted((without_names(one) for one in value), key=lambda one: one.get("tid", 0) if isinstance(one, dict) else 0)
+    if not isinstance(value, dict):
+        return value
+    return {key: without_names(one) for key, one in value.items() if key != "name" or "tid" not in value}
+
+
+def of_process(options, program: pathlib.Path) -> list[str]:
+    sys.path.append(str(build_variant.ROOT / "scripts"))
+    pattern = runpy.run_path(str(build_variant.ROOT / "scripts" / "make_core"))["kernel_core_glob"]()
+    if pattern is None:
+        print("the kernel leaves no core in the working directory: the process is not compared")
+        return []
+    commands = ["bt --all --json", "why --json", "check-debug-info --json"]
+
+    def with_core() -> None:
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+    with tempfile.TemporaryDirectory(prefix="inquest-live-") as directory:
+        work = pathlib.Path(directory)
+        # No other thread runs before the signal kills the process.
+        lines = ["settings set auto-confirm true", "process handle SIGILL -s false -n false -p true", f"plugin load {options.plugin}",
+                 f"process launch -o /dev/null -w {work}", *(f"inquest {command}" for command in commands), "continue"]
+        (work / "commands").write_text("\n".join(lines) + "\n")
+        words = [options.lldb, "--no-lldbinit", "-o", f"command source -e false -c false {work / 'commands'}", "-o", "quit", "--", str(program)]
+        said = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=300,
+                              cwd=work, preexec_fn=with_core).stdout
+        cores = [path for path in work.glob(pattern) if path.name != "commands"]
+        if not cores:
+            return [f"the process left no core: {said[-500:]}"]
+        failures = []
+        for command in commands:
+            answer = said.partition(f"(lldb) inquest {command}\n")[2]
+            found = json.JSONDecoder().raw_decode(answer[answer.find("{"):])[0] if "{" in answer else {}
+            expected = json.loads(command_line(options.inquest, cores[0], command))
+            if without_names(found) != without_names(expected):
+                texts = [json.dumps(without_names(value), indent=1) for value in (expected, found)]
+                failures.append(f"{command}: of the process LLDB prints something else:\n{difference(*texts)}")
+        return failures
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inquest", required=True)
@@ -66,10 +114,10 @@ def main() -> int:
         expected, found = command_line(options.inquest, where, command), in_lldb(options, where, command)
         if not expected.strip() or expected.rstrip("\n") != found.rstrip("\n"):
             failures.append(f"{command}: LLDB prints something else:\n{difference(expected, found)}")
-    failures += selected_thread(options, core)
+    failures += selected_thread(options, core) + of_process(options, program)
     for line in failures:
         print(f"FAILED {line}")
-    print(f"{len(COMMANDS) + 2} comparisons, {len(failures)} failed")
+    print(f"{len(COMMANDS) + 5} comparisons, {len(failures)} failed")
     return 1 if failures else 0
 
 
