@@ -52,9 +52,9 @@ class InWorker {
 
 if (isMainThread) {
   const worker = new Worker(__filename);
-  worker.on('message', () => new Steps().one(1));
+  worker.on('message', () => setTimeout(() => new Steps().one(1), 100));  // then the worker waits
 } else {
   global.kept = Array.from({length: 50}, (_, i) => new InWorker(i));
-  parentPort.on('message', () => {});
   parentPort.postMessage('ready');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }

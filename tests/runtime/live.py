@@ -159,8 +159,8 @@ def _without(value):
     if not isinstance(value, dict):
         return value
     # A core knows no names of threads and cuts the arguments, from which titles are taken where symbols are missing; a process is in no
-    # file; notes speak of either.
-    unlike = {"core", "core_time", "core_size", "title", "notes"} | ({"name"} if "tid" in value else set())
+    # file; notes speak of either, and of what earlier commands of the session have found missing.
+    unlike = {"core", "core_time", "core_size", "title", "notes", "incomplete"} | ({"name"} if "tid" in value else set())
     return {key: _without(one) for key, one in value.items() if key not in unlike}
 
 
