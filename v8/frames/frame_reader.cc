@@ -355,7 +355,12 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   }
   bool has_lost_code = earlier_ != nullptr && builtin.empty() && !code && code_.on_code_page(frame.lookup_pc());
   if (!is_js && has_lost_code && frame_type(fp).empty()) return {moved_frame()};
-  if (!is_js) return {checked(typed(fp, builtin), builtin)};
+  if (!is_js) {
+    V8Frame other = checked(typed(fp, builtin), builtin);
+    bool is_lost = moved && !heap_.is_live() && may_have_moved(objects_.resolved(slot(fp, -16)));
+    if (is_lost && other.remark.empty()) other.remark = "its function may have been moved";
+    return {other};
+  }
   if (!moved) site.shared = objects_.field(site.function, heap_.layout().js_function_shared);
   if (earlier_ != nullptr) note_old_parts(fp, site.shared);
   // An exported function of WebAssembly: here runs the wrapper that calls it, which Error.stack hides.

@@ -170,6 +170,10 @@ std::vector<V8Frame> FrameReader::optimized(const CompiledCode& code, const Fram
   }
   if (!translated.empty()) return by_translation(translated, tier);
   std::vector<V8Frame> frames = by_position(calls, tier);
+  // The translation leads to functions and receivers that have moved.
+  bool lacks_receivers = earlier_ != nullptr && safepoint && safepoint->deopt_index;
+  for (size_t i = 0; lacks_receivers && i + 1 < frames.size(); ++i)
+    if (frames[i].remark.empty()) frames[i].remark = "its receiver may have been moved";
   // Seen in 14.6: that of a loop instead of the call in it.
   bool is_doubtful = earlier_ != nullptr && tier == Tier::kMaglev;
   for (size_t i = 1; is_doubtful && i < frames.size(); ++i) frames[i].remark = "its place may be another one";

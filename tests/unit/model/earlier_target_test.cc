@@ -72,14 +72,14 @@ TEST_F(EarlierTargetTest, LaysTheCopyOverTheStackAndHidesTheRest) {
 }
 
 TEST_F(EarlierTargetTest, WhatLiesAboveAWholeStackIsTheCores) {
-  target_.show(piece_, {.is_whole = true});
+  target_.show(piece_, {.monotonic = {}, .is_whole = true});
   EXPECT_EQ(at(0x107ff), '-');
   EXPECT_EQ(at(0x10900), 'l');
 }
 
 TEST_F(EarlierTargetTest, TheStackOfAThreadThatHasEndedCanBeRead) {
   StackPiece gone[] = {{Address(0x80000), copy_}};
-  target_.show(gone, {});
+  target_.show(gone, {.monotonic = {}, .is_whole = false});
   EXPECT_EQ(at(0x80010), 'e');
   EXPECT_EQ(at(0x80100), '-');
   EXPECT_EQ(at(0x10800), 'l');
