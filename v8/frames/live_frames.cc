@@ -78,10 +78,9 @@ bool FrameReader::may_have_moved(uint64_t word) const {
   bool is_new = page->space == Space::kNew || page->space == Space::kNewLarge;
   if (!is_new && !heap_.is_live()) return true;
   const LastCollections* last = heap_.is_live() ? collections_of(*page) : nullptr;
-  // Where it was found before and is not now, the process was collecting.
-  bool is_collecting =
-      heap_.is_live() && last == nullptr && page->isolate < collections_.size() && collections_[page->isolate].word;
-  bool was_collected = is_collecting || (last != nullptr && *earlier_->moment() <= last->any);
+  // While the process is collecting they cannot be told.
+  bool is_unknown = last == nullptr && earlier_ != nullptr && earlier_->age() > kRecent;
+  bool was_collected = is_unknown || (last != nullptr && *earlier_->moment() <= last->any);
   if (!is_new) return page->space == Space::kOld && was_collected;
   if (was_collected) return true;
   bool is_left_behind = page->from_space && objects_.resolved(word) == word;
@@ -219,8 +218,10 @@ void FrameReader::find_owners_of_bytecodes() const {
     walker.walk(page, heap_.areas_of(page), stats,
                 [&](uint64_t address, const MapInfo& map, uint64_t, const std::byte*) {
                   if (map.type != heap_.types().shared_function_info) return;
-                  if (uint64_t bytecodes = scripts_.bytecodes_of(address + 1))
-                    shared_of_bytecodes_.try_emplace(bytecodes, address + 1);
+                  uint64_t bytecodes = scripts_.bytecodes_of(address + 1);
+                  bool is_direct = bytecodes != 0 && objects_.field(address + 1, 8) == bytecodes;
+                  if (is_direct) shared_of_bytecodes_[bytecodes] = address + 1;
+                  if (bytecodes != 0) shared_of_bytecodes_.try_emplace(bytecodes, address + 1);
                 });
   }
 }

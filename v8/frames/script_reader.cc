@@ -72,6 +72,9 @@ uint64_t ScriptReader::bytecodes_of(uint64_t shared) const {
   };
   uint64_t data = objects_.field(shared, 8);
   if (is_bytecodes(data)) return data;
+  // Of what has not been compiled less is there, and something else behind it.
+  const MapInfo* map = objects_.map_of(data);
+  if (map != nullptr && objects_.heap().types()[map->type].name.starts_with("UncompiledData")) return 0;
   for (uint64_t offset = 8; offset <= 32 && is_heap_object(data); offset += 8) {
     if (uint64_t inner = objects_.field(data, offset); is_bytecodes(inner)) return inner;
   }

@@ -45,7 +45,7 @@ std::optional<uint64_t> full_in(const std::vector<uint64_t>& tracer, Unit unit, 
   for (size_t i = 3; i < tracer.size(); ++i) {
     double utilization = std::bit_cast<double>(tracer[i - 1]);
     bool is_never = tracer[i - 3] == 0 && tracer[i - 2] == 0 && utilization == 1;
-    bool is_some = tracer[i - 3] != 0 && tracer[i - 2] != 0 && utilization >= 0 && utilization <= 1;
+    bool is_some = tracer[i - 3] != 0 && tracer[i - 2] != 0 && tracer[i] != 0 && utilization > 0 && utilization <= 1;
     if (!is_duration(tracer[i - 3]) || !is_duration(tracer[i - 2]) || (!is_never && !is_some)) continue;
     double time = tracer[i] == 0 ? 0 : unit(tracer[i]);
     if (time < 0 || time > static_cast<double>(any)) continue;
