@@ -217,11 +217,12 @@ void EventScripts::name_by_core(Unwound& unwound, const ProbeEvent& event, const
     by_core.gone += !is_native;
   }
   if (unwound.state == ScriptState::kNamed) {
-    // What was read at once stays where the core does not prove more.
+    // What was read at once stays where the core knows nothing: the process may have collected garbage meanwhile.
     for (ScriptFrame& frame : by_core.frames) {
       auto same = [&](const ScriptFrame& one) { return one.pc == frame.pc && one.fp == frame.fp; };
       auto before = std::ranges::find_if(unwound.frames, same);
-      if (before != unwound.frames.end() && is_marked(frame) && !is_marked(*before)) frame = std::move(*before);
+      bool is_lost = frame.functions.front().function == "<js, moved>";
+      if (before != unwound.frames.end() && is_lost && !is_marked(*before)) frame = std::move(*before);
     }
   }
   unwound = std::move(by_core);
