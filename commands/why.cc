@@ -35,6 +35,7 @@ class Why : public Command {
     if (findings.stack.frames.empty())
       return incomplete("the thread has no frame to explain", "its registers are not in the core");
     findings.explanation = crash::explain(session.target(), session.debug_info(), *thread, findings.stack);
+    name_repeated_scripts(session, findings);
     name_frames(session, findings);
     add_events(session, findings);
     Report report;

@@ -36,6 +36,9 @@ struct WhyFindings {
   size_t more_events = 0;           ///< in the file before those
 };
 
+/// Where a stack has overflown by JavaScript that calls itself: native frames know only V8's interpreter by name.
+void name_repeated_scripts(Session& session, WhyFindings& findings);
+
 /// Fills in what follows `explanation`.
 void name_frames(Session& session, WhyFindings& findings);
 

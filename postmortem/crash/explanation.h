@@ -62,6 +62,7 @@ struct Explanation {
   std::string code_words;  ///< "address not mapped"
   std::string cause;       ///< the whole story in one line
   std::string detail;      ///< where the bad value came from, or who is to blame
+  std::string repeated;    ///< of a stack overflow the functions that call each other, as `detail` names them
   std::string kind;        ///< "null", "stack-overflow", ...: one word for scripts
 
   std::optional<Address> address;  ///< the address that could not be used

@@ -269,7 +269,7 @@ class MemoryFault {
   }
 
   // The deepest function that comes again and again in the first frames is what recurses.
-  std::string recursion() const {
+  std::string recursion() {
     const auto& frames = scene_.stack().frames;
     size_t looked = std::min<size_t>(frames.size(), scene_.first() + 200);
     std::string text;
@@ -291,6 +291,7 @@ class MemoryFault {
       for (const auto& [name, count] : counts)
         if (count * 3 >= most->second) cycle += (cycle.empty() ? "" : ", ") + name;
       text += fmt::format("{} again and again, ", cycle);
+      out_.repeated = std::move(cycle);
     }
     bool all = scene_.stack().complete;
     return text +

@@ -136,22 +136,27 @@ TEST_F(EventFile, JavaScriptFramesAreKept) {
   EXPECT_EQ(back.functions[0].remark, "marked");
 }
 
-// What files of before do not have: the state and the count of frames.
-TEST_F(EventFile, EarlierFilesHaveNoJavaScriptFrames) {
-  write({event(1)}, false);
-  std::string file = bytes();
-  constexpr size_t kAdded = sizeof(ScriptState) + sizeof(uint32_t);
-  size_t block = 16;  // of the event: behind the magic, for it has no snapshot
-  uint32_t size = 0;
-  std::memcpy(&size, file.data() + block + 4, sizeof size);
-  ASSERT_EQ(block + 8 + size, file.size());
-  size -= kAdded;
-  std::memcpy(file.data() + block + 4, &size, sizeof size);
-  put(file.substr(0, file.size() - kAdded));
-  auto events = read();
-  ASSERT_EQ(events.size(), 1u);
-  EXPECT_EQ(events[0].scripts, ScriptState::kNone);
-  EXPECT_EQ(events[0].other_start, Address(0x9000));
+// What files of before do not have: at first the moment on the monotonic clock, then the state and the count of
+// JavaScript frames.
+TEST_F(EventFile, EarlierFilesLackWhatWasAddedLater) {
+  constexpr size_t kMoment = sizeof(uint8_t);  // that there is none
+  constexpr size_t kScripts = sizeof(ScriptState) + sizeof(uint32_t);
+  for (size_t lacking : {kMoment, kMoment + kScripts}) {
+    write({event(1)}, false);
+    std::string file = bytes();
+    size_t block = 16;  // of the event: behind the magic, for it has no snapshot
+    uint32_t size = 0;
+    std::memcpy(&size, file.data() + block + 4, sizeof size);
+    ASSERT_EQ(block + 8 + size, file.size());
+    size -= static_cast<uint32_t>(lacking);
+    std::memcpy(file.data() + block + 4, &size, sizeof size);
+    put(file.substr(0, file.size() - lacking));
+    auto events = read();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].scripts, ScriptState::kNone);
+    EXPECT_EQ(events[0].monotonic, std::nullopt);
+    EXPECT_EQ(events[0].other_start, Address(0x9000));
+  }
 }
 
 TEST_F(EventFile, KilledTracer) {
