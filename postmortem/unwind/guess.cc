@@ -15,6 +15,8 @@ constexpr uint64_t kScanBytes = 64 * 1024;
 constexpr uint64_t kMaxScannedWords = 16 << 20;
 // How far back from pc the beginning of its function is looked for.
 constexpr uint64_t kPrologueBytes = 4096;
+// Below a stack that has overflown: a frame that there was no room for.
+constexpr uint64_t kLargestFrame = 1 << 20;
 // Steps that a scanned return address has to allow before it convinces.
 constexpr int kConvincingSteps = 3;
 
@@ -135,6 +137,9 @@ std::optional<Step> Guesser::by_frame_pointer(const Frame& frame) const {
   if (!frame.registers.knows(Registers::kRbp)) return std::nullopt;
   Address rbp = frame.registers.values.fp(), sp = frame.registers.values.sp();
   const MemoryRegion* stack = code_.memory().region_of(sp);
+  // A frame that the stack has no room for begins below it.
+  bool has_overflown = stack == nullptr && rbp >= sp && rbp - sp < kLargestFrame;
+  if (has_overflown) stack = code_.memory().region_of(rbp);
   if (rbp < sp || rbp.value() % 8 != 0 || stack == nullptr || !stack->contains(rbp)) return std::nullopt;
   auto saved = code_.memory().read_u64(rbp);
   if (!saved || (*saved != 0 && *saved <= rbp.value() && stack->contains(Address(*saved)))) return std::nullopt;

@@ -7,7 +7,7 @@ null memory jumps stacks aborts traps signals   corpora/native/crashes, built in
 python    Debian's python3, killed inside ncurses by a null cur_term
 damaged   cores that are cut short, whose program is gone, that are no cores
 living    cores of processes that did not die
-node      process.abort(), an uncaught exception, no memory, an addon that gives up, on five Node.js (SKIPPED where none can be had)
+node      process.abort(), an uncaught exception, no memory, an addon that gives up, JavaScript without end, on five Node.js (SKIPPED where none can be had)
 
 Truth: what each program printed before it died, its source and symbol table, and what gdb says of the core: the signal's number,
 code and address, the program counter and the instruction there."""
@@ -294,7 +294,8 @@ def check_living(inquest: str, work: pathlib.Path) -> None:
 NODE_DEATHS = {"gt": (r"SIGABRT: process\.abort\(\) was called", "node::Abort"),
                "uncaught": (r"SIG(ILL|TRAP): an uncaught JavaScript exception", "v8::base::OS::Abort"),
                "oom": (r"SIGABRT: V8 ran out of memory", "node::"),
-               "jsdeath fatal": (r"SIGABRT: an addon gave up \(napi_fatal_error\)", "called by fail in crash_addon")}
+               "jsdeath fatal": (r"SIGABRT: an addon gave up \(napi_fatal_error\)", "called by fail in crash_addon"),
+               "jsexhausted": (r"SIGSEGV: stack overflow: write", "again and again")}
 NODE_VERSIONS = ("12.22.12", "16.20.2", "20.20.2", "24.21.0", "26.10.0")
 
 
@@ -307,6 +308,9 @@ def check_node(inquest: str) -> None:
                 raise Unavailable(done.stderr.strip()[-300:])
             lines = why(inquest, pathlib.Path(done.stdout.strip().splitlines()[-1]) / "core")
             expect(re.match(cause, lines[0]) and place in lines[1], f"{case} {version}: {lines[:2]}")
+            truth = json.loads((pathlib.Path(done.stdout.strip().splitlines()[-1]) / "truth.json").read_text())
+            repeated = truth.get("repeated", [])
+            expect(all(where in lines[1] for where in repeated), f"{case} {version}: {lines[1]}, the program says {repeated}")
 
 
 def main() -> int:

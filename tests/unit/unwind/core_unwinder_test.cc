@@ -73,6 +73,14 @@ TEST_F(CoreUnwinderTest, FollowsFramePointers) {
   EXPECT_THAT(stack.stop_reason, HasSubstr("no call frame information"));
 }
 
+TEST_F(CoreUnwinderTest, AFrameThatTheStackHadNoRoomForHasAFramePointerInIt) {
+  uint64_t first = function_with_frame_pointer(0), second = function_with_frame_pointer(0x100);
+  at(first, kOtherStack - 0x30, kOtherStack + 0x20);
+  put_frame(kOtherStack + 0x20, kOtherStack + 0x200, second);
+  put_frame(kOtherStack + 0x200, 0, first);
+  EXPECT_THAT(pcs(unwind()), ElementsAre(first, second, first));
+}
+
 TEST_F(CoreUnwinderTest, FramePointersThatLeadInACircleEnd) {
   uint64_t first = function_with_frame_pointer(0);
   at(first, kStack + 0x100, kStack + 0x120);
