@@ -135,7 +135,8 @@ std::string primitive(const Value& value) {
     case ValueKind::kSymbol: return fmt::format("<Symbol: {}>", text_of(value));
     case ValueKind::kNativeAccessor: return "<Accessor: native>";
     case ValueKind::kExternal:
-      return value.address.value() == 0 ? text_of(value) : fmt::format("<External: {}>", text_of(value));
+      // The value of an internal field, or an object that wraps one, which is an object to llnode.
+      return value.address.value() == 0 ? text_of(value) : fmt::format("<Object: External {}>", text_of(value));
     default: return {};
   }
 }

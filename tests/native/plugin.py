@@ -8,6 +8,7 @@ itself while LLDB holds it at its crash: the same as on the core that is written
 import argparse
 import json
 import pathlib
+import re
 import resource
 import runpy
 import shutil
@@ -75,15 +76,22 @@ def of_process(options, program: pathlib.Path) -> list[str]:
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
+    def in_lldb(work: pathlib.Path, lines: list[str]) -> str:
+        start = ["settings set auto-confirm true", "process handle SIGILL -s false -n false -p true", f"plugin load {options.plugin}",
+                 f"process launch -o /dev/null -w {work}"]
+        (work / "commands").write_text("\n".join([*start, *lines]) + "\n")
+        words = [options.lldb, "--no-lldbinit", "-o", f"command source -e false -c false {work / 'commands'}", "-o", "quit", "--", str(program)]
+        return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=300,
+                              cwd=work, preexec_fn=with_core).stdout
+
     with tempfile.TemporaryDirectory(prefix="inquest-live-") as directory:
         work = pathlib.Path(directory)
-        # No other thread runs before the signal kills the process.
-        lines = ["settings set auto-confirm true", "process handle SIGILL -s false -n false -p true", f"plugin load {options.plugin}",
-                 f"process launch -o /dev/null -w {work}", *(f"inquest {command}" for command in commands), "continue"]
-        (work / "commands").write_text("\n".join(lines) + "\n")
-        words = [options.lldb, "--no-lldbinit", "-o", f"command source -e false -c false {work / 'commands'}", "-o", "quit", "--", str(program)]
-        said = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=300,
-                              cwd=work, preexec_fn=with_core).stdout
+        # Threads have numbers in the order in which they were made.
+        crashed = re.search(r"^\* thread #(\d+)", in_lldb(work, ["thread list", "process kill"]).partition("thread list")[0], re.M)
+        if not crashed:
+            return ["LLDB does not say which thread crashed"]
+        # The signal kills the process before any other thread runs.
+        said = in_lldb(work, [*(f"inquest {command}" for command in commands), f"thread continue {crashed[1]}"])
         cores = [path for path in work.glob(pattern) if path.name != "commands"]
         if not cores:
             return [f"the process left no core: {said[-500:]}"]

@@ -63,7 +63,7 @@ SHAPES_OF_ANY_CORE = [
           [r"   Sample Obj\.  Instances  Total Size  Properties  Elements  Name", r" ------------- ---------- ----------- ----------- --------- -----",
            r" +[0-9a-f]+ +\d+ +\d+ +\d+ +\d+ \S.*", r" ------------ ---------- ----------- ----------- ----------- ----", r" {15,}\d+ +\d+ "],
           [r" +[0-9a-f]+ +\d+ +\d+ +2 +0 \S+: \w+, \w+$", r": \w+, \w+, \w+, \.\.\.$"]),
-    Shape("v8 findjsinstances -n 3 Object", [rf"{A}:<Object: Object>", r"\.\.\.\.\.\.\.\.\.\.", r"\(Showing 1 to 3 of \d+ instances\)"],
+    Shape("v8 findjsinstances -n 3 Object", [rf"{A}:<Object: (?:Object|External [^\n]+)>", r"\.\.\.\.\.\.\.\.\.\.", r"\(Showing 1 to 3 of \d+ instances\)"],
           [rf"{A}:<Object: Object>", r"\(Showing"]),
     Shape("v8 findjsinstances (Array)", [rf"{A}:<Array: length=\d+>", r"\(Showing 1 to \d+ of \d+ instances\)"], [rf"{A}:<Array"]),
     Shape("v8 findjsinstances Nonsuch", [r"No objects found with type name Nonsuch"], [r"No objects found"]),
