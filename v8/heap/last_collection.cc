@@ -18,7 +18,7 @@ constexpr double kLongest = 3e18;  // nanoseconds, a hundred years
 std::vector<uint64_t> words_at(const MemoryReader& memory, Address address, size_t count) {
   auto bytes = memory.view(address, count * 8);
   std::vector<uint64_t> words(bytes.size() / 8);
-  std::memcpy(words.data(), bytes.data(), words.size() * 8);
+  if (!words.empty()) std::memcpy(words.data(), bytes.data(), words.size() * 8);
   return words;
 }
 

@@ -202,7 +202,8 @@ TEST(StoppedTarget, HasTheFilesAndFactsOfTheProcess) {
   EXPECT_EQ(process.facts().at_random, random->bytes);
   // A copy of this process has its random bytes, at the same place.
   EXPECT_EQ(std::memcmp(reinterpret_cast<const void*>(random->address.value()), random->bytes.data(), 16), 0);
-  EXPECT_TRUE(process.notes().empty()) << process.notes()[0];
+  // The address sanitizer reserves terabytes, which are not read.
+  EXPECT_EQ(process.notes().size(), (*target)->memory().left_out() > 0 ? 1u : 0u);
 }
 
 TEST(StoppedTarget, OfAProcessThatIsGoneIsRefused) {
