@@ -117,8 +117,8 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempted, struct task_struct *task, struct task_struct *next, unsigned int state) {
   if (paused) return 0;
   tell_return(next->pid, 0);
-  /* Switches away from some threads are reported by no event (seen on virtual machines, for an agent of the host in
-   * them). That one came back then is told when it leaves, by how long it has been running. */
+  /* Switches away from some threads are reported by no event (seen on a virtual machine). That one came back then is
+   * told when it leaves, by how long it has been running. */
   tell_return(task->pid, task->se.sum_exec_runtime - task->se.prev_sum_exec_runtime);
   if (!is_user_thread(task) || (state & STATE_DEAD) || !is_wanted_process()) return 0;
   if (only_blocked && (preempted || state == 0)) return 0;
