@@ -48,6 +48,15 @@ def shown(frames: list[dict]) -> list[tuple]:
     return [(frame.get("function"), frame.get("file"), frame.get("line"), frame["inlined"]) for frame in frames]
 
 
+def line_at(program: pathlib.Path, frame: dict) -> int:
+    """What addr2line says of a frame's instruction. Programs are mapped by pages, and the functions are smaller than one."""
+    start, size = next((int(start, 16), int(size, 16)) for start, size, function in
+                       re.findall(r"^(\w+) (\w+) \w (\w+)(?:\(.*\))?$", run(["nm", "-SC", program]).stdout, re.M) if function == frame["function"])
+    address = start + (int(frame["pc"], 16) - start) % 4096
+    expect(address < start + size <= start + 4096, f"{frame}: not in {start:#x}, {size} bytes")
+    return int(re.search(r":(\d+)", run(["addr2line", "-e", program, hex(address)]).stdout)[1])
+
+
 def same_death(inquest: pathlib.Path, work: pathlib.Path, name: str, command: list, core: pathlib.Path) -> None:
     """The stack that the tracer saw is that of the core of another run of the same death."""
     answer = run([inquest, "--json", "-c", core, "bt"])
@@ -63,9 +72,8 @@ def same_death(inquest: pathlib.Path, work: pathlib.Path, name: str, command: li
         mine.pop()
         theirs = theirs[:len(mine)]
         # Which of the writes of a recursion meets the guard page (a store, or a call's return address) depends on where
-        # the kernel put the stack of that run: the function is the same, its line may be another.
-        expect(mine[0][:2] == theirs[0][:2] and mine[0][0] == mine[1][0], f"{name}: {mine[:2]}, core: {theirs[:2]}")
-        mine, theirs = mine[1:], theirs[1:]
+        # the kernel put the stack of that run: its line is that of the instruction, not the other run's.
+        theirs[0] = (*theirs[0][:2], line_at(command[0], fatal[0]["frames"][0]) if theirs[0][2] else theirs[0][2], theirs[0][3])
     expect(mine == theirs, f"{name}: {fatal[0].get('stop_reason')}\n" + "\n".join(map(str, mine)) + "\ncore:\n" + "\n".join(map(str, theirs)))
 
 
