@@ -5,18 +5,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "postmortem/code/instruction.h"
+#include "postmortem/crash/code_names.h"
 #include "postmortem/model/memory_reader.h"
 
 namespace inquest::crash {
-
-using code::Access;
-using code::Disassembler;
-using code::Flow;
-using code::Instruction;
-using code::Operand;
-using code::Register;
-using code::register_name;
 
 /// The return value (rax) of the function at `function` with `argument` in rdi. Only moves, sums, logic, calls,
 /// returns and branches on equality are understood, on the memory of the core and a stack of its own; nothing when it

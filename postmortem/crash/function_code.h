@@ -5,19 +5,11 @@
 #include <optional>
 #include <vector>
 
-#include "postmortem/code/instruction.h"
+#include "postmortem/crash/code_names.h"
 #include "postmortem/crash/function_bounds.h"
 #include "postmortem/model/memory_reader.h"
 
 namespace inquest::crash {
-
-using code::Access;
-using code::Disassembler;
-using code::Flow;
-using code::Instruction;
-using code::Operand;
-using code::Register;
-using code::register_name;
 
 /// A place in the frame of a function: bytes above (or below) the stack pointer at its entry. After the stack has been
 /// aligned that distance is unknown, and `area` tells the two coordinate systems apart.
