@@ -7,7 +7,6 @@
 #include <cmath>
 #include <string_view>
 
-#include "v8/heap/root_set.h"
 #include "v8/inspect/big_integer.h"
 #include "v8/objects/scope_info.h"
 #include "v8/objects/shape.h"
@@ -177,7 +176,7 @@ void Inspector::set_type(uint64_t word, const MapInfo& map, Value& value) {
 void Inspector::set_primitive(uint64_t word, Value& value) {
   switch (value.kind) {
     case ValueKind::kNumber: value.value = std::bit_cast<double>(objects_.field(word, 8)); break;
-    case ValueKind::kBoolean: value.value = RootSet(heap_, "true_value").contains(word); break;
+    case ValueKind::kBoolean: value.value = heap_.root_near("true_value", word) == word; break;
     case ValueKind::kString: {
       value.length = objects_.string_length(word).value_or(0);
       value.has_length = true;
