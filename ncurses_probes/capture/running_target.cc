@@ -14,16 +14,7 @@ void RunningTarget::Memory::show(const LiveMemory& live, std::span<const StackPi
   live_ = &live;
   time_ = event.time;
   moment_ = event.monotonic;
-  pieces_.clear();
-  gone_.clear();
-  for (const StackPiece& piece : pieces) {
-    if (piece.bytes.empty()) continue;
-    pieces_.push_back(piece);
-    Address end = piece.start + piece.bytes.size();
-    const MemoryRegion* region = live.region_of(piece.start);
-    // Above a thread's stack lies what the C library keeps about the thread.
-    if (region != nullptr) gone_.push_back({region->start, event.stack_is_whole ? end : region->end()});
-  }
+  pieces_.show(live, pieces, event.stack_is_whole);
 }
 
 uint64_t RunningTarget::Memory::age() const {
@@ -31,19 +22,6 @@ uint64_t RunningTarget::Memory::age() const {
   clock_gettime(CLOCK_BOOTTIME, &now);
   uint64_t time = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
   return time > time_ ? time - time_ : 0;
-}
-
-std::span<const std::byte> RunningTarget::Memory::view(Address address, uint64_t limit) const {
-  for (const StackPiece& piece : pieces_) {
-    uint64_t inside = address - piece.start;
-    if (inside < piece.bytes.size())
-      return piece.bytes.subspan(inside, std::min<uint64_t>(limit, piece.bytes.size() - inside));
-  }
-  for (const Range& range : gone_) {
-    if (address >= range.start && address < range.end) return {};
-    if (address < range.start) limit = std::min(limit, range.start - address);
-  }
-  return live_->view(address, limit);
 }
 
 bool RunningTarget::show(const ProbeEvent& event, std::span<const StackPiece> pieces) {

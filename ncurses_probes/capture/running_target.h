@@ -32,7 +32,9 @@ class RunningTarget : public Target {
   class Memory : public MemoryReader, public LazyMemory {
    public:
     void show(const LiveMemory& live, std::span<const StackPiece> pieces, const ProbeEvent& event);
-    std::span<const std::byte> view(Address address, uint64_t limit) const override;
+    std::span<const std::byte> view(Address address, uint64_t limit) const override {
+      return pieces_.view(*live_, address, limit);
+    }
     const std::vector<MemoryRegion>& regions() const override { return live_->regions(); }
     const std::byte* place_of(Address start, uint64_t size) const override { return live_->place_of(start, size); }
     bool load(Address start, uint64_t size) const override { return live_->load(start, size); }
@@ -41,14 +43,10 @@ class RunningTarget : public Target {
     std::optional<uint64_t> moment() const override { return moment_; }
 
    private:
-    struct Range {
-      Address start, end;
-    };
     const LiveMemory* live_ = nullptr;
     uint64_t time_ = 0;  ///< of the event
     std::optional<uint64_t> moment_;
-    std::vector<StackPiece> pieces_;
-    std::vector<Range> gone_;  ///< stacks: what they hold now is not what they held
+    EarlierPieces pieces_;
   };
 
   const Target& files_;

@@ -4,8 +4,7 @@
 
 namespace inquest {
 
-void EarlierTarget::Memory::show(std::span<const StackPiece> pieces, const Moment& moment) {
-  moment_ = moment;
+void EarlierPieces::show(const MemoryReader& later, std::span<const StackPiece> pieces, bool is_whole) {
   pieces_.clear();
   later_.clear();
   for (const StackPiece& piece : pieces) {
@@ -14,12 +13,12 @@ void EarlierTarget::Memory::show(std::span<const StackPiece> pieces, const Momen
     Address end = piece.start + piece.bytes.size();
     // The mapping may have grown since, or be gone with its thread. Above a thread's stack lies what the C library
     // keeps about the thread.
-    const MemoryRegion* region = below_.region_of(piece.start);
-    if (region != nullptr) later_.push_back({region->start, moment.is_whole ? end : std::max(end, region->end())});
+    const MemoryRegion* region = later.region_of(piece.start);
+    if (region != nullptr) later_.push_back({region->start, is_whole ? end : std::max(end, region->end())});
   }
 }
 
-std::span<const std::byte> EarlierTarget::Memory::view(Address address, uint64_t limit) const {
+std::span<const std::byte> EarlierPieces::view(const MemoryReader& later, Address address, uint64_t limit) const {
   for (const StackPiece& piece : pieces_) {
     uint64_t inside = address - piece.start;
     if (inside < piece.bytes.size())
@@ -30,7 +29,7 @@ std::span<const std::byte> EarlierTarget::Memory::view(Address address, uint64_t
     if (address >= range.start && address < range.end) return {};
     if (address < range.start) limit = std::min(limit, range.start - address);
   }
-  return below_.view(address, limit);
+  return later.view(address, limit);
 }
 
 }  // namespace inquest

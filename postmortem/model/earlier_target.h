@@ -17,6 +17,22 @@ struct StackPiece {
   std::span<const std::byte> bytes;
 };
 
+/// Pieces of stacks over the memory of later. Of the stacks nothing but the pieces can be read: what the memory holds
+/// around them is of later.
+class EarlierPieces {
+ public:
+  /// `pieces` must live as long as they are shown. `is_whole`: they reach the top of their stacks.
+  void show(const MemoryReader& later, std::span<const StackPiece> pieces, bool is_whole);
+  std::span<const std::byte> view(const MemoryReader& later, Address address, uint64_t limit) const;
+
+ private:
+  struct Range {
+    Address start, end;
+  };
+  std::vector<StackPiece> pieces_;
+  std::vector<Range> later_;
+};
+
 /// Threads, modules and facts are those of the core. Of the stacks that are shown nothing but the pieces can be read:
 /// what the core holds around them is of later.
 class EarlierTarget : public Target {
@@ -45,8 +61,13 @@ class EarlierTarget : public Target {
   class Memory : public MemoryReader, public EarlierStack {
    public:
     explicit Memory(const MemoryReader& below) : below_(below) {}
-    void show(std::span<const StackPiece> pieces, const Moment& moment);
-    std::span<const std::byte> view(Address address, uint64_t limit) const override;
+    void show(std::span<const StackPiece> pieces, const Moment& moment) {
+      moment_ = moment;
+      pieces_.show(below_, pieces, moment.is_whole);
+    }
+    std::span<const std::byte> view(Address address, uint64_t limit) const override {
+      return pieces_.view(below_, address, limit);
+    }
     const std::vector<MemoryRegion>& regions() const override { return below_.regions(); }
     std::vector<DataExtent> data_extents(Address start, uint64_t size) const override {
       return below_.data_extents(start, size);
@@ -55,13 +76,9 @@ class EarlierTarget : public Target {
     std::optional<uint64_t> moment() const override { return moment_.monotonic; }
 
    private:
-    struct Range {
-      Address start, end;
-    };
     const MemoryReader& below_;
     Moment moment_;
-    std::vector<StackPiece> pieces_;
-    std::vector<Range> later_;  ///< stacks: what the core has of them is not what they held
+    EarlierPieces pieces_;
   };
 
   const Target& core_;
