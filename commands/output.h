@@ -24,12 +24,18 @@ class Output {
   Output& operator=(const Output&) = delete;
 
   void append(std::string_view text) {
+    if (text.size() >= kBlock) return append_block(text);
     buffer_.append(text);
     if (buffer_.size() >= kBlock) flush();
   }
-  void append(char character) { append(std::string_view(&character, 1)); }
+  void append(char character) {
+    buffer_.push_back(character);
+    if (buffer_.size() >= kBlock) flush();
+  }
   /// In decimal, with blanks behind it up to `width` characters.
   void append_number(uint64_t number, size_t width = 0);
+  /// "0x2e41b0f20031".
+  void append_hex(uint64_t number);
 
   template <class... Values>
   void print(fmt::format_string<Values...> format, Values&&... values) {
@@ -44,6 +50,8 @@ class Output {
 
  private:
   static constexpr size_t kBlock = 64 * 1024;
+
+  void append_block(std::string_view text);
 
   Sink sink_;
   std::string buffer_;

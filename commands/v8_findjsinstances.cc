@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,35 +13,25 @@
 #include "commands/expression.h"
 #include "commands/histogram.h"
 #include "commands/inspect_options.h"
+#include "commands/instance_rows.h"
 #include "commands/ordered_parts.h"
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
-#include "commands/value_json.h"
-#include "commands/value_text.h"
 #include "commands/words.h"
-#include "v8/inspect/numbers.h"
 
 namespace inquest::commands {
 namespace {
 
-struct Column {
-  std::string title;
-  v8::MemberPath path;
-};
-
 struct Request {
-  std::string type;
+  RowShape rows;
   uint64_t skip = 0;
-  bool verbose = false;
   bool chosen = false;  ///< by a condition
-  std::vector<Column> columns = {};
-  v8::InspectOptions shown = {};
 };
 
 /// "id,user.name,tags[0]" at the commas between members.
-Result<std::vector<Column>> parse_columns(const std::string& text) {
-  std::vector<Column> columns = {};
+Result<std::vector<MemberColumn>> parse_columns(const std::string& text) {
+  std::vector<MemberColumn> columns = {};
   size_t at = 0;
   char quote = 0;
   for (size_t i = 0; i <= text.size(); ++i) {
@@ -62,91 +51,6 @@ Result<std::vector<Column>> parse_columns(const std::string& text) {
   return columns;
 }
 
-std::string cell_text(const v8::Value& value) {
-  switch (value.kind) {
-    case v8::ValueKind::kUndefined: return "undefined";
-    case v8::ValueKind::kNull: return "null";
-    case v8::ValueKind::kBoolean: return std::get<bool>(value.value) ? "true" : "false";
-    case v8::ValueKind::kNumber: return v8::number_text(std::get<double>(value.value));
-    case v8::ValueKind::kBigInt: return std::get<std::string>(value.value) + "n";
-    case v8::ValueKind::kString:
-      return fmt::format("\"{}{}\"", escape_text(std::get<std::string>(value.value)), value.text_cut ? "..." : "");
-    case v8::ValueKind::kAccessor: return "(getter)";
-    default: return value_text(value);
-  }
-}
-
-void write_cell(JsonWriter& json, const std::string& title, const v8::Value& value) {
-  const auto* number = std::get_if<double>(&value.value);
-  const auto* text = std::get_if<std::string>(&value.value);
-  switch (value.kind) {
-    case v8::ValueKind::kNull: return json.raw_field(title, "null");
-    case v8::ValueKind::kBoolean: return json.field(title, std::get<bool>(value.value));
-    case v8::ValueKind::kString: return json.field(title, *text);
-    case v8::ValueKind::kNumber:
-      if (std::isfinite(*number)) return json.raw_field(title, v8::number_text(*number));
-      return json.field(title, v8::number_text(*number));
-    default: break;
-  }
-  json.begin_object(title);
-  write_value(json, value);
-  json.end_object();
-}
-
-/// Writes rows of one page. Each thread has one of its own.
-class RowWriter {
- public:
-  RowWriter(v8::Runtime& runtime, const Request& request) : request_(request), cells_(request.shown) {
-    std::vector<v8::MemberPath> paths;
-    for (const Column& column : request.columns) paths.push_back(column.path);
-    reader_ = runtime.instance_reader(std::move(paths));
-    cells_.depth = 0;
-  }
-
-  void write_text(const v8::Instance& instance, Output& output) {
-    output.append(shown(instance));
-    for (size_t i = 0; i < request_.columns.size(); ++i) {
-      auto value = reader_->member(instance.address.value(), i, cells_);
-      output.append(i == 0 ? " " : ", ");
-      output.append(escape_text(request_.columns[i].title));
-      output.append('=');
-      output.append(value ? cell_text(*value) : "(none)");
-    }
-    output.append('\n');
-  }
-
-  void write_json(const v8::Instance& instance, JsonWriter& json) {
-    json.begin_object();
-    json.field("address", instance.address);
-    json.field("type", request_.type);
-    json.field("size", instance.size);
-    json.field("self_size", instance.self_size);
-    json.field("isolate", instance.isolate);
-    if (request_.verbose) json.field("value", shown(instance));
-    if (!request_.columns.empty()) {
-      json.begin_object("values");
-      for (size_t i = 0; i < request_.columns.size(); ++i) {
-        auto value = reader_->member(instance.address.value(), i, cells_);
-        if (value) write_cell(json, request_.columns[i].title, *value);
-      }
-      json.end_object();
-    }
-    json.end_object();
-  }
-
- private:
-  /// "0xADDRESS:<Object: Type>", with -v its members.
-  std::string shown(const v8::Instance& instance) {
-    uint64_t word = instance.address.value();
-    std::string line = value_text(reader_->inspect(word, request_.shown));
-    return escape_text(line.starts_with("0x") ? line : fmt::format("{:#x}:{}", word, line), LineBreaks::kKeep);
-  }
-
-  const Request& request_;
-  v8::InspectOptions cells_;
-  std::unique_ptr<v8::InstanceReader> reader_;
-};
-
 class InstancesBody : public ReportBody {
  public:
   InstancesBody(v8::Instances instances, v8::Runtime& runtime, Request request)
@@ -154,10 +58,10 @@ class InstancesBody : public ReportBody {
 
   void write_text(Output& output) const override {
     if (instances_.of_type == 0) {
-      output.print("No objects found with type name {}\n", escape_text(request_.type));
+      output.print("No objects found with type name {}\n", escape_text(request_.rows.type));
       return;
     }
-    write_rows(output, [](RowWriter& writer, std::span<const v8::Instance> rows, size_t, Output& text) {
+    write_rows(output, [](InstanceRows& writer, std::span<const v8::Instance> rows, size_t, Output& text) {
       for (const v8::Instance& instance : rows) writer.write_text(instance, text);
     });
     if (!output.ok()) return;
@@ -169,16 +73,17 @@ class InstancesBody : public ReportBody {
   }
 
   void write_json(JsonWriter& json) const override {
-    json.field("type", request_.type);
+    json.field("type", request_.rows.type);
     json.field("total", instances_.total);
     if (request_.chosen) json.field("of_type", instances_.of_type);
     json.field("skip", request_.skip);
     json.begin_rows("rows");
     if (!instances_.rows.empty()) {
-      write_rows(json.add_rows(), [](RowWriter& writer, std::span<const v8::Instance> rows, size_t part, Output& text) {
-        JsonWriter lines = JsonWriter::of_rows(text, part == 0);
-        for (const v8::Instance& instance : rows) writer.write_json(instance, lines);
-      });
+      write_rows(json.add_rows(),
+                 [](InstanceRows& writer, std::span<const v8::Instance> rows, size_t part, Output& text) {
+                   JsonWriter lines = JsonWriter::of_rows(text, part == 0);
+                   for (const v8::Instance& instance : rows) writer.write_json(instance, lines);
+                 });
     }
     json.end_array();
   }
@@ -188,9 +93,9 @@ class InstancesBody : public ReportBody {
   void write_rows(Output& output, const Write& write) const {
     constexpr size_t kPart = 1024;
     std::span<const v8::Instance> rows = instances_.rows;
-    std::vector<std::unique_ptr<RowWriter>> writers(writer_count());
+    std::vector<std::unique_ptr<InstanceRows>> writers(writer_count());
     write_in_order(output, (rows.size() + kPart - 1) / kPart, [&](size_t writer, size_t part, Output& text) {
-      if (!writers[writer]) writers[writer] = std::make_unique<RowWriter>(runtime_, request_);
+      if (!writers[writer]) writers[writer] = std::make_unique<InstanceRows>(runtime_, request_.rows);
       auto from_here = rows.subspan(part * kPart);
       write(*writers[writer], from_here.first(std::min(kPart, from_here.size())), part, text);
     });
@@ -206,7 +111,7 @@ class FindJsInstances : public Command {
   using Command::Command;
 
   Result<Report> run(Session& session, const Args& args) const override {
-    Request request{.type = args.word(0)};
+    Request request{.rows = {.type = args.word(0)}};
     v8::InstanceOptions options{.which = reachability_of(args), .limit = args.number("output-limit").value_or(0)};
     auto condition = condition_of(args);
     if (condition && !*condition) return std::move(*condition).error();
@@ -222,38 +127,34 @@ class FindJsInstances : public Command {
     if (auto print = args.value("print")) {
       auto columns = parse_columns(*print);
       if (!columns) return std::move(columns).error();
-      request.columns = std::move(*columns);
+      request.rows.columns = std::move(*columns);
     }
-    request.verbose = args.has("verbose") || args.has("detailed");
-    request.shown = inspect_options(args, request.verbose ? 1 : 0);
+    request.rows.verbose = args.has("verbose") || args.has("detailed");
+    request.rows.shown = inspect_options(args, request.rows.verbose ? 1 : 0);
 
     auto runtime = session.v8();
     if (!runtime) return std::move(runtime).error();
     std::string line =
-        fmt::format("{} {} {} {} {} {}", to_string(options.which), options.limit, request.type,
+        fmt::format("{} {} {} {} {} {}", to_string(options.which), options.limit, request.rows.type,
                     args.value("where").value_or(""), args.value("sort").value_or(""), args.has("descending"));
     // JSON is for scripts: there the same line gives the same answer, --skip turns the pages.
     bool turns_pages = options.limit > 0 && !args.json() && !args.has("skip");
     if (turns_pages && session.paging().request == line) options.skip = session.paging().next;
     if (auto skip = args.number("skip")) options.skip = *skip;
 
-    auto instances = (*runtime)->instances(request.type, options);
+    auto instances = (*runtime)->instances(request.rows.type, options);
     if (!instances) return std::move(instances).error();
-    if (instances->of_type == 0 && is_llnode_name(request.type)) {
-      request.type = request.type.substr(1, request.type.size() - 2);
-      instances = (*runtime)->instances(request.type, options);
+    if (instances->of_type == 0 && is_llnode_name(request.rows.type)) {
+      request.rows.type = request.rows.type.substr(1, request.rows.type.size() - 2);
+      instances = (*runtime)->instances(request.rows.type, options);
       if (!instances) return std::move(instances).error();
     }
     uint64_t shown_to = options.skip + instances->rows.size();
     if (turns_pages) session.paging() = {line, shown_to < instances->total ? shown_to : 0};
 
     Report report;
-    if (instances->of_type == 0) explain_none(**runtime, request.type, options.which, report);
-    if (instances->computed > 0) {
-      report.incomplete = true;
-      report.warn(fmt::format("{} times a getter would have had to run to know a member; it counts as unknown.",
-                              instances->computed));
-    }
+    if (instances->of_type == 0) explain_none(**runtime, request.rows.type, options.which, report);
+    tell_gaps(instances->gaps, report);
     request.skip = options.skip;
     ValueNumbers numbers(session, args.json());
     for (const v8::Instance& instance : instances->rows) numbers.add(instance.address.value());
@@ -263,6 +164,20 @@ class FindJsInstances : public Command {
   }
 
  private:
+  static void tell_gaps(const v8::SelectionGaps& gaps, Report& report) {
+    if (gaps.computed > 0) {
+      report.warn(fmt::format("{} times a getter would have had to run to know a member; it counts as unknown.",
+                              gaps.computed));
+    }
+    if (gaps.not_matched > 0) {
+      report.warn(fmt::format(
+          "{} texts count as not matching: a regular expression tries too many ways in them, or they are in pieces "
+          "and longer than 16 million characters.",
+          gaps.not_matched));
+    }
+    if (gaps.computed > 0 || gaps.not_matched > 0) report.incomplete = true;
+  }
+
   static std::optional<Result<v8::Condition>> condition_of(const Args& args) {
     auto text = args.value("where");
     if (!text) return std::nullopt;

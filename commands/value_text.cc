@@ -17,6 +17,8 @@ using v8::NamedValue;
 using v8::Value;
 using v8::ValueKind;
 
+constexpr std::string_view kObject = "Object: ";
+
 std::string text_of(const Value& value) {
   const auto* text = std::get_if<std::string>(&value.value);
   return text != nullptr ? escape_text(*text) : std::string();
@@ -115,7 +117,7 @@ std::string head(const Value& value) {
     case ValueKind::kInternal: return internal_head(value);
     default: break;
   }
-  std::string text = "Object: " + escape_text(value.type);
+  std::string text = std::string(kObject) + escape_text(value.type);
   if (value.has_length) text += fmt::format(" size={}", value.length);
   if (!text_of(value).empty()) text += " state=" + text_of(value);
   return text;
@@ -320,5 +322,13 @@ class TextWriter {
 }  // namespace
 
 std::string value_text(const Value& value) { return TextWriter().write(value, 0); }
+
+void append_plain_object(Output& output, Address address, std::string_view type) {
+  output.append_hex(address.value());
+  output.append(":<");
+  output.append(kObject);
+  append_escaped(output, type);
+  output.append('>');
+}
 
 }  // namespace inquest::commands

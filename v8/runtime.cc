@@ -69,7 +69,7 @@ class RuntimeImpl : public Runtime {
     std::vector<Instance> all = find_instances(*heap_, type, options.which);
     Instances result;
     result.of_type = all.size();
-    result.computed = select_instances(*heap_, options.select, all);
+    result.gaps = select_instances(*heap_, options.select, all);
     result.total = all.size();
     uint64_t from = std::min<uint64_t>(options.skip, all.size());
     uint64_t to = options.limit == 0 ? all.size() : std::min<uint64_t>(all.size(), from + options.limit);
@@ -80,7 +80,9 @@ class RuntimeImpl : public Runtime {
   std::string describe(uint64_t word) override { return describer().brief(word); }
   std::optional<Value> member(uint64_t word, const MemberPath& path, const InspectOptions& options) override {
     members().start_over();
-    return members().value(word, path, options);
+    Member member = members().read(word, path);
+    if (member.kind == Member::Kind::kMissing) return std::nullopt;
+    return members().value(member, options);
   }
   std::unique_ptr<InstanceReader> instance_reader(std::vector<MemberPath> columns) override {
     return make_instance_reader(*heap_, std::move(columns));

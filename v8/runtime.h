@@ -108,7 +108,7 @@ struct Instances {
   std::vector<Instance> rows;  ///< by address, unless another order was asked for
   uint64_t total = 0;          ///< that were chosen, whatever the page
   uint64_t of_type = 0;        ///< of this type, chosen or not
-  uint64_t computed = 0;       ///< how often only a getter could have told a member
+  SelectionGaps gaps = {};
 };
 
 /// Called now and then from long work with what is done of what; returns false to stop it.

@@ -20,6 +20,13 @@ const copy = Buffer.from(joined); // Hashing would put it together.
 told.strings.joined = {length: joined.length, start: joined.slice(0, 16), sha1: hash(copy)};
 held.joined = `${joined}`;
 
+// Matched to their ends, as JavaScript does it (`joined` by its copy, for the same reason).
+held.hopeless = `${'a'.repeat(60)}b`;
+told.hopeless = '(a+)+$';
+const texts = {flat: held.flat, wide: held.wide, joined: copy.latin1Slice()};
+told.conditions = [['flat', '[a-z]f$'], ['flat', 'f[0-9]$'], ['wide', '0$'], ['wide', '1'], ['joined', 'part 199999;$'], ['joined', 'part 200000;']]
+  .map(([name, pattern]) => ({text: `${name} =~ /${pattern}/`, holds: new RegExp(pattern).test(texts[name])}));
+
 held.million = Array.from({length: 1e6}, (_, i) => i * 2);
 held.objects = Array.from({length: 1e5}, (_, i) => ({i}));
 held.doubles = Array.from({length: 1e6}, (_, i) => i + 0.5);

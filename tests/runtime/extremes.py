@@ -58,6 +58,21 @@ def failures_of_strings(inquest, holder: str, told: dict) -> list[str]:
     return failures
 
 
+def failures_of_conditions(inquest, told: dict) -> list[str]:
+    """Regular expressions see all of a text, or it is said that they do not."""
+    failures = []
+    for condition in told["conditions"]:
+        found = inquest.json("v8", "findjsinstances", "--where", condition["text"], "Extremes")["total"]
+        if found != condition["holds"]:
+            failures.append(f"--where {condition['text']}: {found}, to the program {condition['holds']}")
+    if {condition["holds"] for condition in told["conditions"]} != {True, False}:
+        failures.append("the conditions do not tell right from wrong")
+    done, _ = said(inquest, inquest.core, "v8", "findjsinstances", "--where", f"hopeless =~ /{told['hopeless']}/", "Extremes")
+    if done.returncode != 1 or b"1 texts count as not matching" not in done.stderr:
+        failures.append(f"a regular expression that was given up on: status {done.returncode}: {done.stderr!r}")
+    return failures
+
+
 def failures_of_arrays(inquest, holder: str, told: dict) -> list[str]:
     failures = []
     for name in ("million", "objects", "doubles"):
@@ -145,6 +160,7 @@ def check(context, case: str) -> list[str]:
     inquest = context.open(directory)
     holder = inquest.json("v8", "findjsinstances", "Extremes")["rows"][0]["address"]
     failures = failures_of_strings(inquest, holder, told) + failures_of_arrays(inquest, holder, told)
+    failures += failures_of_conditions(inquest, told)
     failures += failures_of_names(inquest, holder, told) + failures_of_depth(inquest, holder) + failures_of_ring(inquest, holder)
     context.say(f"{len(told['strings'])} long strings, {len(told['names'])} names")
     return failures

@@ -172,13 +172,20 @@ class FakeRuntime : public v8::Runtime {
     v8::Value inspect(uint64_t word, const v8::InspectOptions& options) override {
       return std::move(*runtime_.inspect(word, {}, options));
     }
-    std::optional<v8::Value> member(uint64_t word, size_t column, const v8::InspectOptions& options) override {
-      return runtime_.member(word, columns_.at(column), options);
+    std::string_view plain_type(uint64_t) override { return {}; }
+    v8::Member member(uint64_t word, size_t column) override {
+      auto value = runtime_.member(word, columns_.at(column), {});
+      if (!value) return {};
+      last_ = std::move(*value);
+      if (last_.kind == v8::ValueKind::kString) return {v8::Member::Kind::kString, 0, word};
+      return {v8::Member::Kind::kNumber, std::get<double>(last_.value), word};
     }
+    v8::Value value(const v8::Member&, const v8::InspectOptions&) override { return last_; }
 
    private:
     FakeRuntime& runtime_;
     std::vector<v8::MemberPath> columns_;
+    v8::Value last_;  ///< of member()
   };
   struct NoFrames : FrameStepper {
     bool owns(const Frame&) const override { return false; }

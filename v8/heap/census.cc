@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <span>
 #include <unordered_map>
 
 #include "v8/heap/backing_store.h"
@@ -208,6 +209,7 @@ class InstanceFinder {
 
   void search(const Page& page) {
     WalkStats stats;
+    page_begins_.push_back(found_.size());
     walker_.walk(page, heap_.areas_of(page), stats,
                  [&](uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
                    if (map.category == Category::kFiller || !wanted(which_, page, address)) return;
@@ -217,7 +219,13 @@ class InstanceFinder {
                  });
   }
 
-  const std::vector<Instance>& found() const { return found_; }
+  /// What was found on each page that has any.
+  void add_found(std::vector<std::span<const Instance>>& of_pages) const {
+    for (size_t i = 0; i < page_begins_.size(); ++i) {
+      size_t end = i + 1 < page_begins_.size() ? page_begins_[i + 1] : found_.size();
+      if (end > page_begins_[i]) of_pages.push_back(std::span(found_).subspan(page_begins_[i], end - page_begins_[i]));
+    }
+  }
 
  private:
   enum class Match : uint8_t { kUnknown, kNo, kYes, kPerObject };
@@ -246,6 +254,7 @@ class InstanceFinder {
   std::vector<ConstructorNames> names_;      ///< by isolate
   std::vector<std::vector<Match>> matches_;  ///< by isolate and index of the map
   std::vector<Instance> found_;
+  std::vector<size_t> page_begins_;  ///< in `found_`
 };
 
 }  // namespace
@@ -326,11 +335,18 @@ std::vector<Instance> find_instances(const Heap& heap, std::string_view type, Re
     if (!finders[worker]) finders[worker] = std::make_unique<InstanceFinder>(heap, type, which);
     finders[worker]->search(page);
   });
-  std::vector<Instance> found;
+  // Each page was searched as a whole, from its beginning to its end: what was found is in order once the pages are.
+  std::vector<std::span<const Instance>> of_pages;
+  size_t count = 0;
   for (const auto& finder : finders) {
-    if (finder) found.insert(found.end(), finder->found().begin(), finder->found().end());
+    if (finder) finder->add_found(of_pages);
   }
-  std::sort(found.begin(), found.end(), [](const Instance& a, const Instance& b) { return a.address < b.address; });
+  std::ranges::sort(of_pages, {}, [](std::span<const Instance> page) { return page.front().address; });
+  for (std::span<const Instance> page : of_pages) count += page.size();
+  std::vector<Instance> found;
+  found.reserve(count);
+  for (std::span<const Instance> page : of_pages) found.insert(found.end(), page.begin(), page.end());
+  if (!std::ranges::is_sorted(found, {}, &Instance::address)) std::ranges::sort(found, {}, &Instance::address);
   return found;
 }
 

@@ -147,6 +147,25 @@ Value Inspector::tree(uint64_t word, uint32_t depth) {
   return value;
 }
 
+std::string_view Inspector::plain_type(uint64_t word) {
+  const MapInfo* map = objects_.map_of(word);
+  if (map == nullptr) return {};
+  if (map->index >= plain_.size()) plain_.resize(map->index + 1);
+  std::optional<bool>& plain = plain_[map->index];
+  if (!plain) plain = is_plain(word, *map);
+  return *plain ? std::string_view(*type_names_[map->index]) : std::string_view();
+}
+
+/// Fields are looked at where V8 does not name the instance type, or names it as modules' namespaces are called.
+bool Inspector::is_plain(uint64_t word, const MapInfo& map) {
+  if (map.category != Category::kReceiver || heap_.types()[map.type].name.empty()) return false;
+  if (names_for(word).depends_on_object(map)) return false;
+  Value value;
+  value.kind = kinds_.of(map, word);
+  set_type(word, map, value);
+  return value.kind == ValueKind::kObject && value.type != "Module" && !value.type.empty();
+}
+
 void Inspector::add_members(uint64_t word, const MapInfo& map, uint32_t depth, Value& value) {
   if (map.category != Category::kReceiver) return add_internal_object(word, map, depth, value);
   if (map.has_properties) {

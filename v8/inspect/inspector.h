@@ -30,12 +30,17 @@ class Inspector {
   /// as internal. A usage error says which step does not exist. `word` may lack its tag.
   Result<Value> inspect(uint64_t word, std::span<const std::string> path, const InspectOptions& options);
 
+  /// The type of an object of kind kObject whose tree of depth 0 follows from its hidden class but for the address;
+  /// empty for all others. Valid until the next call.
+  std::string_view plain_type(uint64_t word);
+
   /// The bytes of a string (as UTF-8), ArrayBuffer, typed array or DataView; nothing for others, or when they are not
   /// in the core.
   std::optional<std::string> bytes(uint64_t word);
 
  private:
   Value tree(uint64_t word, uint32_t depth);
+  bool is_plain(uint64_t word, const MapInfo& map);
   void add_members(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
   void set_primitive(uint64_t word, Value& value);
   void set_type(uint64_t word, const MapInfo& map, Value& value);
@@ -115,6 +120,7 @@ class Inspector {
   SourcePositions positions_;
   std::vector<ConstructorNames> names_;
   std::vector<std::optional<std::string>> type_names_;  ///< by index of the map
+  std::vector<std::optional<bool>> plain_;              ///< by index of the map
   InspectOptions options_;
   uint64_t values_ = 0;          ///< built so far
   std::vector<uint64_t> above_;  ///< the objects that contain what is being built

@@ -14,9 +14,9 @@ class HeapInstanceReader : public InstanceReader {
       : columns_(std::move(columns)), inspector_(heap), members_(heap, inspector_) {}
 
   Value inspect(uint64_t word, const InspectOptions& options) override { return inspector_.inspect(word, options); }
-  std::optional<Value> member(uint64_t word, size_t column, const InspectOptions& options) override {
-    return members_.value(word, columns_.at(column), options);
-  }
+  std::string_view plain_type(uint64_t word) override { return inspector_.plain_type(word); }
+  Member member(uint64_t word, size_t column) override { return members_.read(word, columns_.at(column)); }
+  Value value(const Member& member, const InspectOptions& options) override { return members_.value(member, options); }
 
  private:
   const std::vector<MemberPath> columns_;  ///< which `members_` knows by where they lie

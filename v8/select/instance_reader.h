@@ -4,11 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "v8/inspect/value.h"
 #include "v8/select/condition.h"
+#include "v8/select/member.h"
 
 namespace inquest::v8 {
 
@@ -21,9 +22,13 @@ class InstanceReader {
 
   /// The tree of a tagged word.
   virtual Value inspect(uint64_t word, const InspectOptions& options) = 0;
-  /// What the path number `column` leads to from there: own members, found once per hidden class. Nothing when there is
-  /// no such member.
-  virtual std::optional<Value> member(uint64_t word, size_t column, const InspectOptions& options) = 0;
+  /// The constructor's name of an object of which `inspect` with depth 0 has nothing else to say, because it follows
+  /// from the hidden class; empty for all others. Valid until the next call.
+  virtual std::string_view plain_type(uint64_t word) = 0;
+  /// What the path number `column` leads to from there: own members, found once per hidden class.
+  virtual Member member(uint64_t word, size_t column) = 0;
+  /// All of a member that is there, as `v8 inspect` shows it.
+  virtual Value value(const Member& member, const InspectOptions& options) = 0;
 };
 
 /// `columns`: the paths of `member`.

@@ -13,7 +13,8 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kMaxText = 1 << 16;  ///< UTF-16 units that are matched or put in order
+constexpr size_t kMaxText = 1 << 16;    ///< UTF-16 units that are put in order
+constexpr size_t kMaxPieces = 1 << 24;  ///< UTF-16 units that are matched of a string that is in pieces
 constexpr uint64_t kMaxNames = 1 << 16;
 constexpr uint64_t kMaxBigIntDigits = 16;
 constexpr uint64_t kHoleNan = 0xfff7fffffff7ffff;  ///< kHoleNanInt64, src/common/globals.h
@@ -46,11 +47,21 @@ MemberReader::MemberReader(const Heap& heap, Inspector& inspector)
   }
 }
 
+const MapInfo* MemberReader::map_of(uint64_t word) {
+  auto& [object, map] = recent_[(word >> 3) % kRecent];
+  if (object != word) {
+    object = word;
+    map = objects_.map_of(word);
+  }
+  return map;
+}
+
 std::vector<MemberReader::Step>& MemberReader::steps_of(const MemberPath& path) {
-  auto [known, is_new] = known_.try_emplace(&path, nullptr);
-  if (!is_new) return *known->second;
+  for (auto [known, steps] : known_) {
+    if (known == &path) return *steps;
+  }
   auto [entry, added] = paths_.try_emplace(path);
-  known->second = &entry->second;
+  known_.emplace_back(&path, &entry->second);
   if (added) {
     for (const std::string& name : path) entry->second.push_back({name, array_index(name), {}, {}});
   }
@@ -71,7 +82,7 @@ Member MemberReader::read(uint64_t word, const MemberPath& path) {
 
 Member MemberReader::classified(uint64_t word) {
   if (is_smi(word)) return {Member::Kind::kNumber, static_cast<double>(smi_value(word)), word};
-  const MapInfo* map = objects_.map_of(word);
+  const MapInfo* map = map_of(word);
   if (map == nullptr) return {};
   Member member{Member::Kind::kOther, 0, word};
   switch (map->category) {
@@ -82,6 +93,7 @@ Member MemberReader::classified(uint64_t word) {
       return member;
     case Category::kBigInt: {
       member.kind = Member::Kind::kNumber;
+      member.is_big_int = true;
       uint64_t header = objects_.field(word, 8);  // bit 0 sign, 30 bits of length
       uint64_t count = static_cast<uint32_t>(header) >> 1 & 0x3fffffff;
       for (uint64_t i = std::min(count, kMaxBigIntDigits); i-- > 0;) {
@@ -163,7 +175,7 @@ MemberReader::Slot MemberReader::slot_of(uint64_t word, const MapInfo& map, Step
 }
 
 Member MemberReader::step(uint64_t word, Step& step) {
-  const MapInfo* map = objects_.map_of(word);
+  const MapInfo* map = map_of(word);
   if (map == nullptr) return {};
   if (map->index >= step.slots.size()) step.slots.resize(map->index + kMapsAtOnce);
   Slot& slot = step.slots[map->index];
@@ -289,6 +301,29 @@ bool MemberReader::same_text(const Member& member, const Literal* literal, const
   return objects_.utf16(member.word, *length) == to_utf16(wanted);
 }
 
+/// Where they lie, but for those that are in pieces.
+bool MemberReader::matches(const Regex& pattern, const Member& member) {
+  auto known = std::ranges::find(matchers_, &pattern, [](const auto& entry) { return entry.first; });
+  if (known == matchers_.end()) {
+    matchers_.emplace_back(&pattern, pattern.matcher());
+    known = matchers_.end() - 1;
+  }
+  uint64_t length = objects_.string_length(member.word).value_or(0);
+  if (auto flat = flat_text(objects_, member.word, 0, length)) return known->second.matches(*flat);
+  if (length > kMaxPieces) {
+    ++too_long_;
+    return false;
+  }
+  std::u16string whole = objects_.utf16(member.word, length);
+  return known->second.matches({reinterpret_cast<const std::byte*>(whole.data()), whole.size(), false});
+}
+
+uint64_t MemberReader::not_matched() const {
+  uint64_t sum = too_long_;
+  for (const auto& [pattern, matcher] : matchers_) sum += matcher.given_up();
+  return sum;
+}
+
 bool MemberReader::compares(const Condition& condition, uint64_t word) {
   const auto* left_literal = std::get_if<Literal>(&condition.left);
   const auto* right_literal = std::get_if<Literal>(&condition.right);
@@ -337,7 +372,7 @@ bool MemberReader::holds(const Condition& condition, uint64_t word) {
     case Condition::Kind::kMatches: {
       Member member = read(word, std::get<MemberPath>(condition.left));
       if (member.kind != Member::Kind::kString) return false;
-      return condition.pattern->matches(text(member));
+      return matches(*condition.pattern, member);
     }
     case Condition::Kind::kExists:
       return read(word, std::get<MemberPath>(condition.left)).kind != Member::Kind::kMissing;
@@ -372,17 +407,13 @@ int MemberReader::compare(const Member& a, const Member& b) const {
   return text(a).compare(text(b));
 }
 
-std::optional<Value> MemberReader::value(uint64_t word, const MemberPath& path, const InspectOptions& options) {
-  Member member = read(word, path);
-  if (member.kind == Member::Kind::kMissing) return std::nullopt;
+Value MemberReader::value(const Member& member, const InspectOptions& options) {
   if (member.kind == Member::Kind::kComputed) {
     Value value;
     value.kind = ValueKind::kAccessor;
     return value;
   }
-  bool big = member.kind == Member::Kind::kNumber && !is_smi(member.word) && member.word != 0 &&
-             objects_.map_of(member.word)->category == Category::kBigInt;
-  if (member.kind == Member::Kind::kNumber && !big) return number_value(member.number);
+  if (member.kind == Member::Kind::kNumber && !member.is_big_int) return number_value(member.number);
   return inspector_.inspect(member.word, options);
 }
 

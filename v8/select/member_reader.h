@@ -1,35 +1,21 @@
 // Members of many objects alike, straight from the words of the heap: where a property lies is found out once per map.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "v8/inspect/inspector.h"
 #include "v8/inspect/kinds.h"
 #include "v8/objects/object_reader.h"
 #include "v8/select/condition.h"
+#include "v8/select/member.h"
 
 namespace inquest::v8 {
-
-/// A member's value, unread as far as possible.
-struct Member {
-  enum class Kind : uint8_t {
-    kMissing,  ///< there is no such member
-    kUndefined,
-    kNull,
-    kBoolean,
-    kNumber,  ///< `number`; BigInts too, rounded
-    kString,
-    kOther,     ///< an object, a symbol
-    kComputed,  ///< a getter would have to run
-  };
-  Kind kind = Kind::kMissing;
-  double number = 0;  ///< of booleans 0 or 1
-  uint64_t word = 0;  ///< tagged; 0 for numbers that are not boxed
-};
 
 /// Not thread-safe. `inspector` reads what has no fixed place: entries of Maps, typed arrays, ...
 class MemberReader {
@@ -37,7 +23,7 @@ class MemberReader {
   MemberReader(const Heap& heap, Inspector& inspector);
 
   /// To be called before other conditions and paths are used: until then they are known by where they lie.
-  void start_over() { known_.clear(); }
+  void start_over() { known_.clear(), matchers_.clear(), recent_ = {}; }
 
   /// What `path` leads to from the object `word`: own members, properties and elements, `length` of strings and arrays,
   /// and whatever `v8 inspect --path` takes.
@@ -49,10 +35,12 @@ class MemberReader {
   /// what is missing or undefined at the end.
   int compare(const Member& a, const Member& b) const;
 
-  /// The member with everything in it, as `v8 inspect` shows it; nothing when there is none.
-  std::optional<Value> value(uint64_t word, const MemberPath& path, const InspectOptions& options);
+  /// The member with everything in it, as `v8 inspect` shows it. It is there: not kMissing.
+  Value value(const Member& member, const InspectOptions& options);
 
   uint64_t computed() const { return computed_; }  ///< reads that a getter would have had to answer
+  /// Texts that a regular expression tried too many ways on, or that were too long for it, and so did not match.
+  uint64_t not_matched() const;
 
  private:
   /// Where objects with one map have the member.
@@ -81,10 +69,13 @@ class MemberReader {
     std::vector<Slot> slots;                   ///< by map
     std::unordered_map<uint64_t, bool> names;  ///< by key: whether it is this name
   };
+  static constexpr size_t kRecent = 8;  ///< a power of two
   struct Oddballs {
     uint64_t undefined = 0, null = 0, yes = 0, no = 0, hole = 0;
   };
 
+  /// The same object is asked for several times in a row: by each member, and by each step of a path.
+  const MapInfo* map_of(uint64_t word);
   std::vector<Step>& steps_of(const MemberPath& path);
   Member step(uint64_t word, Step& step);
   Slot slot_of(uint64_t word, const MapInfo& map, Step& step);
@@ -100,6 +91,7 @@ class MemberReader {
   Member literal(const Literal& literal) const;
   bool same_text(const Member& member, const Literal* literal, const Member& other) const;
   std::u16string text(const Member& member) const;
+  bool matches(const Regex& pattern, const Member& member);
 
   const Heap& heap_;
   Inspector& inspector_;
@@ -108,8 +100,10 @@ class MemberReader {
   Kinds kinds_;
   std::vector<Oddballs> oddballs_;  ///< by isolate
   std::map<MemberPath, std::vector<Step>> paths_;
-  std::unordered_map<const MemberPath*, std::vector<Step>*> known_;  ///< of those that were asked for lately
-  uint64_t computed_ = 0;
+  std::vector<std::pair<const MemberPath*, std::vector<Step>*>> known_;   ///< of those that were asked for lately
+  std::array<std::pair<uint64_t, const MapInfo*>, kRecent> recent_ = {};  ///< objects and their maps
+  std::vector<std::pair<const Regex*, TextPattern::Matcher>> matchers_;
+  uint64_t computed_ = 0, too_long_ = 0;
 };
 
 }  // namespace inquest::v8

@@ -6,8 +6,6 @@
 #include <mutex>
 #include <vector>
 
-#include "v8/graph/text_pattern.h"
-
 namespace inquest::v8 {
 namespace {
 constexpr size_t kMaxPattern = 1000;  ///< bytes
@@ -56,6 +54,8 @@ bool Regex::matches(std::u16string_view text) const {
   shared_->put_back(std::move(matcher));
   return found;
 }
+
+TextPattern::Matcher Regex::matcher() const { return TextPattern::Matcher(shared_->pattern); }
 
 uint64_t Regex::given_up() const { return shared_->given_up; }
 

@@ -1,5 +1,4 @@
-// A regular expression over texts of the heap that have been read already; v8/graph/text_pattern searches the
-// characters of strings where they lie.
+// A regular expression over texts of the heap.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +7,7 @@
 #include <string_view>
 
 #include "postmortem/model/result.h"
+#include "v8/graph/text_pattern.h"
 
 namespace inquest::v8 {
 
@@ -20,6 +20,9 @@ class Regex {
   /// Whether it matches anywhere in `text`, which is UTF-8 or UTF-16.
   bool matches(std::string_view text) const;
   bool matches(std::u16string_view text) const;
+  /// For one thread that matches much, and texts where they lie. This must outlive it; what it gives up on is not in
+  /// given_up().
+  TextPattern::Matcher matcher() const;
   /// Texts that were given up on because it tried too many ways.
   uint64_t given_up() const;
 

@@ -31,9 +31,13 @@ class Readers {
   /// For the calling thread.
   MemberReader& own() { return of(0); }
 
-  uint64_t computed() const {
-    uint64_t sum = 0;
-    for (const auto& reader : readers_) sum += reader ? reader->members.computed() : 0;
+  SelectionGaps gaps() const {
+    SelectionGaps sum;
+    for (const auto& reader : readers_) {
+      if (!reader) continue;
+      sum.computed += reader->members.computed();
+      sum.not_matched += reader->members.not_matched();
+    }
     return sum;
   }
 
@@ -85,11 +89,11 @@ void put_in_order(Readers& readers, const Selection& selection, std::vector<Inst
 
 }  // namespace
 
-uint64_t select_instances(const Heap& heap, const Selection& selection, std::vector<Instance>& instances) {
+SelectionGaps select_instances(const Heap& heap, const Selection& selection, std::vector<Instance>& instances) {
   Readers readers(heap);
   if (selection.where != nullptr) leave_wanted(readers, *selection.where, instances);
   if (selection.sort) put_in_order(readers, selection, instances);
-  return readers.computed();
+  return readers.gaps();
 }
 
 }  // namespace inquest::v8

@@ -18,8 +18,13 @@ struct Selection {
 class Heap;
 struct Instance;
 
+/// What could not be known.
+struct SelectionGaps {
+  uint64_t computed = 0;     ///< how often only a getter could have told a member
+  uint64_t not_matched = 0;  ///< texts that a regular expression was given up on, which count as not matching
+};
+
 /// Leaves of `instances`, which lie by address, those that are wanted; puts them in order. Equal ones stay by address.
-/// Returns how often a getter would have had to run to know a member.
-uint64_t select_instances(const Heap& heap, const Selection& selection, std::vector<Instance>& instances);
+SelectionGaps select_instances(const Heap& heap, const Selection& selection, std::vector<Instance>& instances);
 
 }  // namespace inquest::v8
