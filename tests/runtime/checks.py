@@ -22,6 +22,7 @@ from javascript_stacks import (check_jsdeath, check_jsinline, check_jsmaps, chec
                                compare_stacks, is_in_error_stack, shown_like_error_stack)
 
 GARBAGE_LEFT_OVER = 20     # dropped instances that stale words of the stack may still keep alive
+HEAP_USED_SLACK = 2 << 20  # read-only objects, which not all versions count, and what was allocated after the measurement
 NOT_PARSED_SHARE = 0.001   # of the area of the heap, in a core out of the middle of a collection
 
 
@@ -133,6 +134,19 @@ def check_dropped(context: Context, case: str) -> list[str]:
             failures.append(f"{case}: --all counts {all_.get(name, 0)} {name}, {count} were dropped")
         if live.get(name, 0) + dead.get(name, 0) != count:
             failures.append(f"{case}: {live.get(name, 0)} live and {dead.get(name, 0)} dead {name} do not make {count}")
+    return failures
+
+
+def check_released(context: Context, case: str) -> list[str]:
+    """What is called live adds up to the size that V8 gave its heap; pages that are free and still there do not count."""
+    directory = context.make(case)
+    used = truth_of(directory)["heap_used"]
+    answer = context.open(directory).census()
+    live = answer["total"]["size"]
+    context.say(f"{live} bytes live, V8 said {used}")
+    failures = compare_counts(counts_of(answer), truth_of(directory), case)
+    if abs(live - used) > HEAP_USED_SLACK:
+        failures.append(f"{case}: {live} bytes are called live, V8's heap had {used}")
     return failures
 
 
@@ -307,6 +321,7 @@ CHECKS = {
     "workers": check_workers,
     "dropped": check_dropped,
     "churn": check_churn,
+    "released": check_released,
     "jsstack": check_jsstack,
     "jsnames": check_jsstack,
     "jsinline": check_jsinline,

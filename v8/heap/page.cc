@@ -111,8 +111,27 @@ OwnerKind classify_owner(const Target& target, const Module& module, const Layou
   return {};
 }
 
+/// PRE_FREED of 7.4 to 10.x (src/heap/basic-memory-chunk.h, before 8.1 spaces.h): freed, not yet given back.
+constexpr uint64_t kPreFreed = 1 << 13;
+
+/// Whether a page has been taken out of its space and waits for being unmapped, which threads of V8's do after a
+/// collection (src/heap/memory-allocator.cc, Unmapper). Since 8.x LargeObjectSpace::RemovePage clears the owner; a
+/// read-only page is detached from space and heap.
+bool is_released(const Layout& layout, const Page& page) {
+  if (page.heap.is_null()) return false;
+  return page.owner.is_null() || (layout.version < V8Version{11, 0} && (page.flags & kPreFreed) != 0);
+}
+
 /// `space` is what the owner tells; where that is nothing the flags do.
 void set_space(const Layout& layout, Space space, Page& page) {
+  if (is_released(layout, page)) {
+    bool young = (page.flags & (kFromPage | kToPage)) != 0;
+    page.large = page.size > layout.table.page_size;
+    page.space = page.large ? (young ? Space::kNewLarge : Space::kOldLarge) : (young ? Space::kNew : Space::kOld);
+    page.from_space = false;  // nothing was moved away from here
+    page.stale = true;
+    return;
+  }
   if (space == Space::kUnknown) {
     if (page.flags & (1ull << layout.table.read_only_flag_bit))
       space = Space::kReadOnly;

@@ -47,7 +47,7 @@ struct Page {
   uint32_t isolate = 0;     ///< index into Heap::isolates
   bool large = false;       ///< holds exactly one object
   bool from_space = false;  ///< holds what the last (or the running) scavenge moved away
-  bool stale = false;       ///< from-space or unused semi-space page: nothing but leftovers
+  bool stale = false;       ///< from-space, unused semi-space, or released page: nothing but leftovers
   uint64_t missing = 0;     ///< bytes of the area that the dump does not have
   /// The area's bytes on our side: data()[a - area_start]. Missing bytes read as zero.
   const std::byte* data = nullptr;

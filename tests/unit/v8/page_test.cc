@@ -79,6 +79,28 @@ TEST_P(FindPages, RefusesFieldsThatMakeNoSense) {
   EXPECT_TRUE(found(page)) << "all fields are as they were";
 }
 
+TEST_P(FindPages, PagesThatWereReleasedHoldLeftovers) {
+  FakePage& kept = v8.add_page(Space::kOldLarge, {.size = 0x100000});
+  FakePage& released = v8.add_page(Space::kOldLarge, {.size = 0x100000});
+  FakePage& young = v8.add_page(Space::kNewLarge, {.size = 0x80000, .flags = kFromPage});
+  for (const FakePage* page : {&released, &young}) v8.put(page->header + layout.owner, 0);
+  auto heap = v8.open();
+  auto page_at = [&](const FakePage& page) { return *heap->pages().page_of(page.area_start); };
+  EXPECT_FALSE(page_at(kept).stale);
+  EXPECT_TRUE(page_at(released).stale);
+  EXPECT_EQ(page_at(released).space, Space::kOldLarge);
+  EXPECT_TRUE(page_at(young).stale);
+  EXPECT_FALSE(page_at(young).from_space) << "nothing was moved away from it";
+  EXPECT_EQ(page_at(young).space, Space::kNewLarge);
+}
+
+TEST(ReleasedPages, AreKnownByTheirFlagWhereTheyKeepTheirOwner) {
+  constexpr uint64_t kPreFreed = 0x2000;
+  V8Builder v8(V8Version{7, 8});
+  FakePage& page = v8.add_page(Space::kOldLarge, {.size = 0x100000, .flags = kPreFreed});
+  EXPECT_TRUE(v8.open()->pages().page_of(page.area_start)->stale);
+}
+
 TEST_P(FindPages, LooksAtAlignedPlacesOfAnonymousMemoryOnly) {
   FakePage good = v8.add_page(Space::kOld);
   auto copy_header = [&](uint64_t chunk, const char* path) {
