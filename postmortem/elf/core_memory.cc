@@ -25,9 +25,10 @@ std::vector<uint64_t> cut_points(const CoreFile& core, const CoreNotes& notes) {
 
 // gdb's gcore writes no PT_LOAD for mappings it leaves out; then the file's own program headers tell the protection.
 uint32_t flags_from_file(const FileMapping* mapping, uint64_t start, const MappedObject* object) {
-  if (!mapping || !object || !object->choice.image) return PF_R;
+  const ElfHeaders* headers = mapping && object ? object->offsets() : nullptr;
+  if (!headers) return PF_R;
   uint64_t offset = mapping->file_offset + (start - mapping->start);
-  for (const Elf64_Phdr& segment : object->choice.image->headers().segments)
+  for (const Elf64_Phdr& segment : headers->segments)
     if (segment.p_type == PT_LOAD && offset - (segment.p_offset & -kPageSize) < segment.p_filesz)
       return segment.p_flags;
   return PF_R;
@@ -78,8 +79,7 @@ void CoreMemory::add_region(uint64_t start, uint64_t end, const CoreSegment* seg
   if (object && dumped < region.size) {
     // Untouched since it was mapped, so the file is right even for a part that was dumped but cut off (see above).
     if (object->choice.image) {
-      Bytes file = object->choice.image->file()->whole_pages();
-      Bytes rest = slice(file, region.file_offset + region.available, region.size - region.available);
+      Bytes rest = object->file_bytes(*mapping, start + region.available, region.size - region.available);
       if (!rest.empty()) {
         add_piece(start + region.available, rest, false);
         region.available += rest.size();

@@ -1,5 +1,8 @@
 #include "postmortem/elf/elf_headers.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace inquest::elf {
 namespace {
 
@@ -65,6 +68,27 @@ std::optional<uint64_t> ElfHeaders::offset_of(uint64_t vaddr) const {
     if (segment.p_type == PT_LOAD && vaddr - segment.p_vaddr < segment.p_filesz)
       return segment.p_offset + (vaddr - segment.p_vaddr);
   return std::nullopt;
+}
+
+std::optional<FileRun> ElfHeaders::mapped_at(uint64_t vaddr) const {
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_LOAD || segment.p_filesz == 0) continue;
+    uint64_t before = segment.p_vaddr % kPageSize;
+    if (segment.p_offset % kPageSize != before) continue;  // nothing that a loader would map
+    uint64_t inside = vaddr - (segment.p_vaddr - before), size = round_up(before + segment.p_filesz, kPageSize);
+    if (inside < size) return FileRun{segment.p_offset - before + inside, size - inside};
+  }
+  return std::nullopt;
+}
+
+bool same_layout(const ElfHeaders& a, const ElfHeaders& b) {
+  auto is_load = [](const Elf64_Phdr& segment) { return segment.p_type == PT_LOAD; };
+  std::vector<Elf64_Phdr> left, right;
+  std::copy_if(a.segments.begin(), a.segments.end(), std::back_inserter(left), is_load);
+  std::copy_if(b.segments.begin(), b.segments.end(), std::back_inserter(right), is_load);
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](const Elf64_Phdr& x, const Elf64_Phdr& y) {
+    return x.p_offset == y.p_offset && x.p_vaddr == y.p_vaddr && x.p_filesz == y.p_filesz;
+  });
 }
 
 void for_each_note(Bytes bytes, uint64_t alignment, const NoteVisitor& visit) {

@@ -14,6 +14,12 @@
 
 namespace inquest::elf {
 
+/// Bytes of a file, side by side.
+struct FileRun {
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
 struct ElfHeaders {
   Elf64_Ehdr header{};
   std::vector<Elf64_Phdr> segments;  ///< as many of the program headers as the bytes hold
@@ -27,7 +33,17 @@ struct ElfHeaders {
   std::vector<uint64_t> vaddrs_of(uint64_t file_offset) const;
   /// File offset of the byte linked at `vaddr`; nothing when no segment has file bytes there.
   std::optional<uint64_t> offset_of(uint64_t vaddr) const;
+  /// What the loader maps from `vaddr` to the end of its segment, in whole pages; nothing when no segment has file
+  /// bytes there (all segments of a separate debug file).
+  std::optional<FileRun> mapped_at(uint64_t vaddr) const;
+  /// True when all program headers that the ELF header announces are here.
+  bool complete() const { return !segments.empty() && segments.size() >= header.e_phnum; }
 };
+
+/// Whether two builds of one program, one of them stripped perhaps, have their segments at the same offsets. `strip`
+/// closes the gaps between segments that linkers leave where pages are larger than 4 KiB (binutils bfd/elf.c,
+/// assign_file_positions_for_load_sections), so that equal build-ids do not mean equal offsets.
+bool same_layout(const ElfHeaders& a, const ElfHeaders& b);
 
 /// True when `bytes` begin with the magic of an ELF64 little-endian x86-64 file.
 bool is_x86_64_elf(Bytes bytes);

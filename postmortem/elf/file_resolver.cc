@@ -10,12 +10,16 @@ namespace {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-// Entry point and program headers, which `strip` and `objcopy --add-gnu-debuglink` leave alone.
+// Entry point and program headers, which `strip` and `objcopy --add-gnu-debuglink` leave alone but for the offsets.
 bool same_headers(const ElfHeaders& a, const ElfHeaders& b) {
   if (a.header.e_type != b.header.e_type || a.header.e_entry != b.header.e_entry) return false;
   if (a.header.e_phnum != b.header.e_phnum) return false;
   size_t common = std::min(a.segments.size(), b.segments.size());
-  return common == 0 || std::memcmp(a.segments.data(), b.segments.data(), common * sizeof(Elf64_Phdr)) == 0;
+  return std::equal(a.segments.begin(), a.segments.begin() + static_cast<ptrdiff_t>(common), b.segments.begin(),
+                    [](Elf64_Phdr x, Elf64_Phdr y) {
+                      x.p_offset = y.p_offset = 0;
+                      return std::memcmp(&x, &y, sizeof x) == 0;
+                    });
 }
 
 std::string failure_text(int failure) {

@@ -116,11 +116,10 @@ std::shared_ptr<const SymbolSource> symbols_of(const MappedObject& object, const
 
 void add_modules(ModuleMap& map, const MappedObject& object, const CoreNotes& notes, const FileResolver& resolver,
                  bool is_main) {
-  std::optional<ElfHeaders> headers = object.identity.headers;
-  if (object.choice.image) headers = object.choice.image->headers();
+  const ElfHeaders* headers = object.offsets();
   auto symbols = symbols_of(object, resolver);
   bool first = true;
-  for (const Load& load : split_loads(object, headers ? &*headers : nullptr)) {
+  for (const Load& load : split_loads(object, headers)) {
     Module module;
     module.path = object.path;
     if (object.choice.image) module.file = object.choice.image->file()->path();
@@ -141,7 +140,7 @@ void add_modules(ModuleMap& map, const MappedObject& object, const CoreNotes& no
       module.tls_alignment = std::max<uint64_t>(tls->p_align, 1);
     }
     map.modules.push_back(std::move(module));
-    map.headers.push_back(headers);
+    map.headers.push_back(headers ? std::optional(*headers) : std::nullopt);
     first = false;
   }
 }
@@ -190,6 +189,32 @@ void sort_modules(ModuleMap& map) {
 }
 
 }  // namespace
+
+const ElfHeaders* MappedObject::offsets() const {
+  if (identity.headers && identity.headers->complete()) return &*identity.headers;
+  if (choice.image) return &choice.image->headers();
+  return identity.headers ? &*identity.headers : nullptr;
+}
+
+Bytes MappedObject::file_bytes(const FileMapping& piece, uint64_t address, uint64_t limit) const {
+  if (!choice.image) return {};
+  FileRun run{piece.file_offset + (address - piece.start), limit};
+  const ElfHeaders& mapped = *offsets();
+  if (!same_layout(mapped, choice.image->headers())) {
+    // A page at the border of two segments is mapped for both: the piece is the one that lies at the file's own bias.
+    auto vaddrs = mapped.vaddrs_of(run.offset);
+    auto with_header =
+        std::find_if(pieces.begin(), pieces.end(), [](const FileMapping* p) { return p->file_offset == 0; });
+    const FileMapping* first = with_header != pieces.end() ? *with_header : pieces.front();
+    uint64_t bias = first->start - mapped.vaddr_of(first->file_offset).value_or(0);
+    auto own = std::find(vaddrs.begin(), vaddrs.end(), address - bias);
+    auto found =
+        vaddrs.empty() ? std::nullopt : choice.image->headers().mapped_at(own != vaddrs.end() ? *own : vaddrs[0]);
+    if (!found) return {};
+    run = {found->offset, std::min(limit, found->size)};
+  }
+  return slice(choice.image->file()->whole_pages(), run.offset, run.size);
+}
 
 Result<ModuleMap> find_modules(const CoreFile& core, const CoreNotes& notes, const FileResolver& resolver,
                                const std::string& executable) {

@@ -3,7 +3,8 @@
 // A module is one load of one file: all NT_FILE entries of a path that agree on the bias. V8 maps the page-aligned
 // .text of its embedded builtins a second time near its code range (mremap with old_size 0, v8
 // src/codegen/../code-range.cc, RemapEmbeddedBuiltins): NT_FILE names the node binary there with a file offset, so that
-// copy becomes a module of its own with another bias. Bytes are therefore resolved per NT_FILE entry, by file offset.
+// copy becomes a module of its own with another bias. Bytes are therefore resolved per NT_FILE entry, by file offset;
+// where the file at hand has another layout than the one that was mapped, by the address that the offset was linked at.
 #pragma once
 
 #include <memory>
@@ -24,6 +25,14 @@ struct MappedObject {
   CoreIdentity identity;
   FileChoice choice;
   bool is_elf = false;  ///< known to be a program or library, be the file at hand or not
+
+  /// What tells which file offset is linked where: the headers of the file that the process had mapped where the core
+  /// has them, else those of the file that was chosen; null when there are none.
+  const ElfHeaders* offsets() const;
+  /// Bytes of the chosen file for `address` of `piece`, up to `limit`; empty where it has none. They lie at another
+  /// offset than the core says when the file was stripped after the process had started, or the process ran a stripped
+  /// one.
+  Bytes file_bytes(const FileMapping& piece, uint64_t address, uint64_t limit) const;
 };
 
 struct ModuleMap {

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cstring>
+
 #include "tests/support/elf_builder.h"
 
 namespace inquest::elf {
@@ -150,6 +152,40 @@ TEST_F(FileBackedTest, ResolvesARemappedCopyByFileOffset) {
   EXPECT_TRUE(map_.modules[1].is_copy);
   EXPECT_EQ(map_.modules[1].link_time(Address(kCopy)), 0x1000u);
   EXPECT_EQ(map_.modules[1].symbols, map_.modules[0].symbols);
+}
+
+/// Moves the segments at `vaddr` and behind it on by `bytes` in the file, as a linker does that leaves gaps.
+std::string with_gap(std::string page, uint64_t vaddr, uint64_t bytes) {
+  Elf64_Ehdr header;
+  std::memcpy(&header, page.data(), sizeof header);
+  for (uint16_t i = 0; i < header.e_phnum; ++i) {
+    char* at = page.data() + header.e_phoff + i * sizeof(Elf64_Phdr);
+    Elf64_Phdr segment;
+    std::memcpy(&segment, at, sizeof segment);
+    if (segment.p_type != PT_LOAD || segment.p_vaddr < vaddr) continue;
+    segment.p_offset += bytes;
+    std::memcpy(at, &segment, sizeof segment);
+  }
+  return page;
+}
+
+TEST_F(FileBackedTest, TakesTheTextFromAFileThatWasStrippedToAnotherLayout) {
+  constexpr uint64_t kGap = 0x3000, kCopy = kStart + 0x100000;
+  std::string file = image_.build();
+  std::string path = folder_.write("program", file);
+  CoreBuilder builder;
+  builder.memory(kStart, with_gap(file.substr(0, 4096), 0x1000, kGap), PF_R);
+  builder.memory(kStart + 0x1000, "", PF_R | PF_X, 0x1000).memory(kStart + 0x2000, "data", PF_R | PF_W, 0x1000);
+  builder.memory(kCopy, "", PF_R | PF_X, 0x1000);
+  builder.file(kStart, kStart + 0x1000, 0, path).file(kStart + 0x1000, kStart + 0x2000, 0x1000 + kGap, path);
+  builder.file(kStart + 0x2000, kStart + 0x3000, 0x2000 + kGap, path).file(kCopy, kCopy + 0x1000, 0x1000 + kGap, path);
+  open(builder.auxv(AT_PHDR, kStart + 64).build());
+  EXPECT_EQ(text(kStart + 0x1000, 6), "TEXTtt");
+  EXPECT_EQ(text(kStart + 0x2000, 4), "data");
+  EXPECT_EQ(text(kCopy, 6), "TEXTtt");
+  ASSERT_EQ(map_.modules.size(), 2u) << "the program and the copy of its text";
+  EXPECT_EQ(map_.modules[0].bias, kStart);
+  EXPECT_EQ(map_.modules[1].bias, kCopy - 0x1000);
 }
 
 TEST_F(FileBackedTest, ReadsMappingsThatHaveNoSegment) {
