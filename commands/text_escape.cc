@@ -102,6 +102,26 @@ std::string escape_text(std::string_view text, LineBreaks line_breaks) {
   return out;
 }
 
+std::string escape_source_line(std::string_view line) {
+  constexpr size_t kTab = 8;
+  std::string out;
+  size_t column = 0;
+  while (!line.empty()) {
+    size_t plain = std::min(line.find('\t'), line.size());
+    out += escape_text(line.substr(0, plain));
+    for (std::string_view rest = line.substr(0, plain); !rest.empty(); ++column)
+      rest.remove_prefix(decode_utf8(rest).length);
+    if (plain < line.size()) {
+      size_t spaces = kTab - column % kTab;
+      out.append(spaces, ' ');
+      column += spaces;
+      ++plain;
+    }
+    line.remove_prefix(plain);
+  }
+  return out;
+}
+
 void append_escaped(Output& output, std::string_view text) {
   if (is_plain_ascii(text))
     output.append(text);

@@ -17,6 +17,9 @@ enum class LineBreaks : uint8_t {
 /// `text` made harmless for a terminal: control characters (C0, DEL, C1) become \n, \t, \xNN or \uNNNN, direction
 /// overrides become \uNNNN, bytes that are not UTF-8 become \xNN. Everything else stays as it is, backslashes too.
 std::string escape_text(std::string_view text, LineBreaks line_breaks = LineBreaks::kEscape);
+/// A line of a source file: tabs become spaces up to the next column that is a multiple of eight, the rest as by
+/// escape_text.
+std::string escape_source_line(std::string_view line);
 
 /// The same at the end of `output`, without a copy where `text` is harmless.
 void append_escaped(Output& output, std::string_view text);

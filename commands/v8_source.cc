@@ -28,9 +28,9 @@ class SourceBody : public ReportBody {
     uint32_t number = source_.first;
     for (const std::string& line : source_.lines) {
       std::string shown = fmt::format("{:6} ", number);
-      output.print("  {}{}\n", shown, escape_text(line));
+      output.print("  {}{}\n", shown, escape_source_line(line));
       if (number == line_ && column_ != 0) {
-        size_t before = shown.size() + 2 + width(escape_text(first_units(line, column_ - 1)));
+        size_t before = shown.size() + 2 + width(escape_source_line(first_units(line, column_ - 1)));
         output.print("{:>{}}\n", '^', before + 1);
       }
       ++number;

@@ -144,7 +144,7 @@ class WhyBody : public ReportBody {
     if (found_.sources.empty()) return;
     out.print("\nsource {}\n", escape_text(found_.sources.front().file));
     for (const SourceLine& source : found_.sources)
-      out.print("{} {:5}  {}\n", source.current ? "=>" : "  ", source.line, escape_text(source.text));
+      out.print("{} {:5}  {}\n", source.current ? "=>" : "  ", source.line, escape_source_line(source.text));
   }
 
   void write_registers(Output& out) const {

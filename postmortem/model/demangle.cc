@@ -66,6 +66,8 @@ Scan scan(std::string_view text) {
     } else if (opens(c)) {
       if (c == '(' && depth == 0) found.parameters = i;
       ++depth;
+    } else if (c == '>' && i > 0 && text[i - 1] == '-') {
+      continue;  // the arrow of a function's type
     } else if (closes(c)) {
       if (depth > 0) --depth;
       // "foo(int)::bar(char)": what came so far is the scope of a local name.
@@ -81,15 +83,30 @@ Scan scan(std::string_view text) {
   return found;
 }
 
+/// Rust's names: "_R..." (v0), or those of C++ with a hash for the last part, "17h" and 16 digits (legacy), in which
+/// "$LT$" stands for "<" (doc.rust-lang.org/rustc/symbol-mangling). The demangler looks closely.
+bool may_be_rust(std::string_view name) {
+  constexpr size_t kHash = 16;
+  if (name.starts_with("_R")) return true;
+  size_t hash = name.rfind("17h");
+  return name.starts_with("_ZN") && hash != std::string_view::npos && name.size() >= hash + 3 + kHash + 1 &&
+         name[hash + 3 + kHash] == 'E';
+}
+
 }  // namespace
 
 bool demangle(std::string_view name, std::string* demangled) {
   demangled->clear();
-  if (!name.starts_with("_Z") || name.size() > kMaxMangled) return false;
+  bool rust = may_be_rust(name);
+  if ((!rust && !name.starts_with("_Z")) || name.size() > kMaxMangled) return false;
+  std::string text(name);
   try {
+    if (rust && rust_demangle_callback(text.c_str(), 0, append, demangled) != 0) return !demangled->empty();
+    demangled->clear();
     constexpr int kOptions = DMGL_PARAMS | DMGL_TYPES | DMGL_NO_RECURSE_LIMIT;
-    if (cplus_demangle_v3_callback(std::string(name).c_str(), kOptions, append, demangled) == 0) return false;
+    if (cplus_demangle_v3_callback(text.c_str(), kOptions, append, demangled) == 0) return false;
   } catch (const TooLong&) {
+    demangled->clear();
     return false;
   }
   return !demangled->empty();

@@ -1,4 +1,4 @@
-// C++ names of the linker ("_ZN2ns3fooIiEEvi") as people write them ("void ns::foo<int>(int)").
+// C++ names of the linker ("_ZN2ns3fooIiEEvi") as people write them ("void ns::foo<int>(int)"), and those of Rust.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,8 @@
 
 namespace inquest {
 
-/// As `c++filt` prints it; nothing when it is no C++ name, is damaged, or would become absurdly long. Thread-safe.
+/// As `c++filt` prints it; nothing when it is no C++ or Rust name, is damaged, or would become absurdly long.
+/// Thread-safe.
 std::optional<std::string> demangle(std::string_view name);
 /// The same into `demangled`, whose memory is used again; false: it is empty.
 bool demangle(std::string_view name, std::string* demangled);

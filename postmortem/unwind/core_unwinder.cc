@@ -17,6 +17,8 @@ namespace {
 // Changes to another stack in one thread: nested signal handlers on their own stack, coroutines. More is a loop.
 constexpr int kMaxStackChanges = 1000;
 
+constexpr uint64_t kEndOfUserSpace = uint64_t{1} << 47;
+
 /// Functions that nothing returns from, whether or not their call frame information says so.
 bool is_start_of_thread(std::string_view function) {
   static constexpr std::string_view kStarts[] = {"_start", "__clone", "clone", "__clone3", "clone3", "_dl_start_user"};
@@ -94,6 +96,9 @@ class Walk {
         return step;
       }
     }
+    if (returns_to_sigreturn(frame)) {
+      if (auto step = guesser_.out_of_signal(frame)) return step;
+    }
     CfiOutcome outcome = step_by_cfi(code_, frame, memo_);
     if (outcome.step) {
       // Coroutines begin in such a place, above which there are data (glibc's __start_context).
@@ -108,10 +113,23 @@ class Walk {
       return step;
     }
     if (!frame.exact_pc && !code_.is_code(frame.pc)) {
-      problem_ = fmt::format("the return address {:#x} is not code: the stack is damaged", frame.pc.value());
+      bool mapped = code_.memory().region_of(frame.pc) != nullptr || frame.pc.value() >= kEndOfUserSpace;
+      problem_ = fmt::format("the return address {:#x} is not code: the stack is damaged{}", frame.pc.value(),
+                             mapped ? "" : ", or the library that was there has been unloaded (dlclose)");
       return std::nullopt;
     }
     return guesser_.step(frame);
+  }
+
+  /// Whether the return address is that of `rt_sigreturn` itself, which the kernel has put there and no call. Not all
+  /// who bring such code of their own describe it, or describe it as a plain function (Go's runtime.sigreturn). Both
+  /// encodings of the system call's number are in use.
+  bool returns_to_sigreturn(const Frame& frame) const {
+    constexpr std::string_view kLong("\x48\xc7\xc0\x0f\0\0\0\x0f\x05", 9), kShort("\xb8\x0f\0\0\0\x0f\x05", 7);
+    if (frame.exact_pc) return false;
+    auto bytes = code_.memory().view(frame.pc, kLong.size());
+    std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return text.starts_with(kLong) || text.starts_with(kShort);
   }
 
   bool begins_thread(const Frame& frame, const Frame* below) const {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -87,6 +88,27 @@ FUNCTION void nested_signals(void) {
   sigaction(SIGUSR1, &inner, NULL);
   sigaction(SIGUSR2, &outer, NULL);
   raise(SIGUSR2);
+  ++sink;
+}
+
+/* A program's own way back from signal handlers, which its call frame information calls a plain function, as that of Go does. */
+void own_return(void);
+__asm__(".text\n"
+        ".cfi_startproc\n"
+        "nop\n"
+        "own_return: mov $15, %rax\n"
+        "syscall\n"
+        "int3\n"
+        ".cfi_endproc\n");
+FUNCTION void own_restorer(void) {
+  struct {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    unsigned long mask;
+  } action = {on_signal, 0x04000000 /* SA_RESTORER */, own_return, 0};
+  syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, 8);
+  interrupted();
   ++sink;
 }
 
@@ -208,7 +230,7 @@ int main(int count, char **words) {
                 {"noreturn", noreturn},    {"other-stack", other_stack},   {"nested-signals", nested_signals},
                 {"coroutine", coroutine},  {"dynamic", dynamic},           {"deep", deep},
                 {"overflow", overflow},    {"poisoned", poisoned},         {"circle", circle},
-                {"undescribed", undescribed}, {"vforked", vforked}};
+                {"undescribed", undescribed}, {"vforked", vforked},       {"own-restorer", own_restorer}};
   for (size_t i = 0; count > 1 && i < sizeof kCases / sizeof kCases[0]; ++i) {
     if (strcmp(words[1], kCases[i].name) == 0) kCases[i].function();
   }

@@ -27,6 +27,15 @@ std::string describe(const PageHeaderLayout& layout, const std::vector<LayoutTab
   return "pages as in V8 " + version + ", " + std::to_string(pages) + " found";
 }
 
+/// What to say and to try where the core does not have what must be in it.
+std::string why_incomplete(const Target& target) {
+  const ProcessFacts& facts = target.facts();
+  if (facts.truncated_bytes == 0)
+    return "the dump may lack anonymous memory: coredump_filter should include bit 0, its default is 0x33";
+  return "the core is truncated: " + std::to_string(facts.truncated_bytes) + " of " +
+         std::to_string(facts.core_size + facts.truncated_bytes) + " bytes are missing; check the disk and `ulimit -c`";
+}
+
 }  // namespace
 
 bool Heap::choose_page_layout() {
@@ -268,8 +277,7 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
                     "official Node.js builds do without it");
   }
   if (!heap->choose_page_layout()) {
-    return unusable("no page of a V8 heap was found in the core",
-                    "the dump may lack anonymous memory: coredump_filter should include bit 0, its default is 0x33");
+    return unusable("no page of a V8 heap was found in the core", why_incomplete(target));
   }
   heap->root_names_ = RootNames::load(target, module);
   if (heap->root_names_.size() == 0) {
@@ -282,7 +290,9 @@ Result<std::unique_ptr<Heap>> Heap::open(const Target& target, const Module& mod
   if (!map_type || !heap->find_isolates(*map_type)) {
     return unusable("no isolate was found: " + std::to_string(heap->pages_.pages().size()) +
                         " heap pages, but no roots table in front of their heap",
-                    "the core may be truncated, or V8 " + heap->layout_.version.text() + " is not supported");
+                    target.facts().truncated_bytes != 0
+                        ? why_incomplete(target)
+                        : "the dump may lack memory, or V8 " + heap->layout_.version.text() + " is not supported");
   }
   heap->assign_threads();
   heap->build_types();

@@ -21,6 +21,14 @@ TEST(EscapeText, ShowsControlCharactersAndWrongBytes) {
   EXPECT_EQ(escape_text("a\nb", LineBreaks::kKeep), "a\nb");
 }
 
+TEST(EscapeSourceLine, TabsReachTheNextColumnOfEight) {
+  EXPECT_EQ(escape_source_line("\tx"), "        x");
+  EXPECT_EQ(escape_source_line("ab\tc\t"), "ab      c       ");
+  EXPECT_EQ(escape_source_line("\u0448\ty"), "\u0448       y");
+  EXPECT_EQ(escape_source_line("a\rb\xff"), "a\\rb\\xff");
+  EXPECT_EQ(escape_source_line(""), "");
+}
+
 TEST(IsPlainAscii, FindsTheOneCharacterThatIsNot) {
   for (size_t size = 0; size < 70; ++size) {
     std::string text(size, '~');

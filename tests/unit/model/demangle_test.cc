@@ -18,6 +18,21 @@ TEST(Demangle, FunctionWithoutParameters) {
   EXPECT_EQ(shown("_Z3foov.cold"), "foo");
 }
 
+// Names of rustc 1.95, -C symbol-mangling-version=legacy and v0, and what addr2line 2.40 shows for them.
+TEST(Demangle, NamesOfRust) {
+  EXPECT_EQ(demangle("_ZN2rs3idx17h52ef4b8558bc1b71E"), "rs::idx");
+  EXPECT_EQ(demangle("_ZN2rs4walk28_$u7b$$u7b$closure$u7d$$u7d$17hdaa6122a11593c45E"), "rs::walk::{{closure}}");
+  EXPECT_EQ(
+      demangle(
+          "_ZN74_$LT$hashbrown..map..Iter$LT$K$C$V$GT$$u20$as$u20$core..iter..Iterator$GT$4fold17h6e5f7fe44508027cE"),
+      "<hashbrown::map::Iter<K,V> as core::iter::Iterator>::fold");
+  EXPECT_EQ(demangle("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
+  EXPECT_EQ(without_parameters(demangle("_RINvCs1234_7mycrate3fooFlEluE").value_or("?")),
+            "mycrate::foo::<fn(i32) -> i32, ()>");
+  EXPECT_EQ(demangle("_ZN3foo17hnothexadecimal00E"), "foo::hnothexadecimal00") << "of C++";
+  EXPECT_FALSE(demangle("_R"));
+}
+
 TEST(Demangle, RefusesWhatIsNoCxxName) {
   EXPECT_FALSE(demangle("main"));
   EXPECT_FALSE(demangle("_Z"));
