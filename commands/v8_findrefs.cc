@@ -76,11 +76,17 @@ class TreeBuilder {
 
 class ReferencesBody : public ReportBody {
  public:
-  ReferencesBody(std::vector<Node> rows, uint64_t more, bool strings, bool tree, uint32_t padding)
-      : rows_(std::move(rows)), more_(more), strings_(strings), tree_(tree), padding_(padding) {}
+  /// `lines` without a tree, `trees` with one.
+  ReferencesBody(std::vector<v8::Reference> lines, std::vector<Node> trees, uint64_t more, bool strings,
+                 uint32_t padding)
+      : lines_(std::move(lines)), trees_(std::move(trees)), more_(more), strings_(strings), padding_(padding) {}
 
   void write_text(Output& output) const override {
-    for (const Node& row : rows_) {
+    for (const v8::Reference& line : lines_) {
+      if (!output.ok()) return;
+      output.print("{}{}\n", reference_line(line), quoted(line));
+    }
+    for (const Node& row : trees_) {
       if (!output.ok()) return;
       write_line(output, row, 0);
     }
@@ -90,7 +96,13 @@ class ReferencesBody : public ReportBody {
   void write_json(JsonWriter& json) const override {
     json.field("more", more_);
     json.begin_rows("rows");
-    for (const Node& row : rows_) {
+    for (const v8::Reference& line : lines_) {
+      if (!json.ok()) return;
+      json.begin_object();
+      write_reference(json, line);
+      json.end_object();
+    }
+    for (const Node& row : trees_) {
       if (!json.ok()) return;
       json.begin_object();
       write_node(json, row);
@@ -100,18 +112,20 @@ class ReferencesBody : public ReportBody {
   }
 
  private:
+  std::string quoted(const v8::Reference& reference) const {
+    return strings_ ? fmt::format(" ='{}'", escape_text(reference.text)) : "";
+  }
+
   void write_line(Output& output, const Node& node, size_t level) const {
     std::string margin = level == 0 ? "" : std::string(padding_ * level, ' ') + "+ ";
-    std::string quoted = strings_ && level == 0 ? fmt::format(" ='{}'", escape_text(node.reference.text)) : "";
     std::string end = node.seen ? " [seen above]" : node.reference.root ? " [root]" : node.cut ? " [...]" : "";
-    output.print("{}{}{}{}\n", margin, reference_line(node.reference), quoted, tree_ ? end : "");
+    output.print("{}{}{}{}\n", margin, reference_line(node.reference), level == 0 ? quoted(node.reference) : "", end);
     for (const Node& holder : node.holders) write_line(output, holder, level + 1);
     if (node.more > 0) output.print("{}+ ... {} more\n", std::string(padding_ * (level + 1), ' '), node.more);
   }
 
   void write_node(JsonWriter& json, const Node& node) const {
     write_reference(json, node.reference);
-    if (!tree_) return;
     if (node.seen) json.field("seen", true);
     if (node.cut) json.field("cut", true);
     if (node.more > 0) json.field("more", node.more);
@@ -124,10 +138,10 @@ class ReferencesBody : public ReportBody {
     json.end_array();
   }
 
-  std::vector<Node> rows_;
+  std::vector<v8::Reference> lines_;
+  std::vector<Node> trees_;
   uint64_t more_;
   bool strings_;
-  bool tree_;
   uint32_t padding_;  ///< columns for each level
 };
 
@@ -155,12 +169,13 @@ class FindRefs : public Command {
     numbers.tell(report);
     bool tree = args.has("recursive"), strings = query->by == v8::ReferenceQuery::By::kString;
     TreeBuilder builder(**runtime, *query, tree ? args.number("depth").value_or(0) : 0);
-    std::vector<Node> rows;
-    for (v8::Reference& row : found->rows) {
-      rows.push_back(tree ? builder.build(std::move(row), 1) : Node{.reference = std::move(row), .holders = {}});
+    std::vector<Node> trees;
+    if (tree) {
+      for (v8::Reference& row : found->rows) trees.push_back(builder.build(std::move(row), 1));
+      found->rows.clear();
     }
-    report.body =
-        std::make_unique<ReferencesBody>(std::move(rows), found->more, strings, tree, session.settings().tree_padding);
+    report.body = std::make_unique<ReferencesBody>(std::move(found->rows), std::move(trees), found->more, strings,
+                                                   session.settings().tree_padding);
     return report;
   }
 

@@ -97,8 +97,7 @@ void HeapSearch::by_number(const ReferenceQuery& query, References& found) {
     if (!name.internal()) add(place.object, std::move(name), 0);
   }
   found.more += places.more;
-  std::stable_sort(found.rows.begin(), found.rows.end(),
-                   [](const Reference& a, const Reference& b) { return a.holder < b.holder; });
+  sort_by_holder(found.rows, 0);
 }
 
 void HeapSearch::add_property_value(uint64_t object, uint64_t key, References& found) {
@@ -175,8 +174,7 @@ void HeapSearch::by_name(const ReferenceQuery& query, References& found) {
       if (holder_map != nullptr && holder_map->category == Category::kSymbol) holders_of_name(holder, query, found);
     }
   }
-  std::stable_sort(found.rows.begin(), found.rows.end(),
-                   [](const Reference& a, const Reference& b) { return a.holder < b.holder; });
+  sort_by_holder(found.rows, 0);
 }
 
 void HeapSearch::add_place(uint64_t word, References& found) {
@@ -224,8 +222,7 @@ Result<References> HeapSearch::by_text(const ReferenceQuery& query) {
     std::string text = objects_.string(word, kMostText).value_or("");
     for (size_t row = before; row < found.rows.size(); ++row) found.rows[row].text = text;
   }
-  std::stable_sort(found.rows.begin(), found.rows.end(),
-                   [](const Reference& a, const Reference& b) { return a.holder < b.holder; });
+  sort_by_holder(found.rows, 0);
   return found;
 }
 

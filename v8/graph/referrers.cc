@@ -254,8 +254,13 @@ void Referrers::find(uint64_t target, const ReferrerOptions& options, References
       add(holder, std::move(name), 0);
     }
   }
-  std::stable_sort(found.rows.begin() + static_cast<ptrdiff_t>(before), found.rows.end(),
-                   [](const Reference& a, const Reference& b) { return a.holder < b.holder; });
+  sort_by_holder(found.rows, before);
+}
+
+void sort_by_holder(std::vector<Reference>& rows, size_t from) {
+  auto begin = rows.begin() + static_cast<ptrdiff_t>(from);
+  auto lower = [](const Reference& a, const Reference& b) { return a.holder < b.holder; };
+  if (!std::is_sorted(begin, rows.end(), lower)) std::stable_sort(begin, rows.end(), lower);
 }
 
 }  // namespace inquest::v8

@@ -64,4 +64,8 @@ class Referrers {
   std::vector<ConstructorNames> constructor_names_;
 };
 
+/// Rows from number `from` on by holder, those of one holder in the order they have. Millions of rows mostly are in
+/// order, and sorting would take room for half of them again.
+void sort_by_holder(std::vector<Reference>& rows, size_t from);
+
 }  // namespace inquest::v8
