@@ -14,6 +14,7 @@
 #include "v8/frames/stack_line.h"
 #include "v8/heap/object_index.h"
 #include "v8/heap/parallel.h"
+#include "v8/heap/per_map.h"
 #include "v8/objects/constructor_name.h"
 
 namespace inquest::v8 {
@@ -87,9 +88,7 @@ class Collector {
   }
 
   Kind kind_of(uint32_t isolate, const MapInfo& map) {
-    auto& kinds = kinds_[isolate];
-    if (map.index >= kinds.size()) kinds.resize(map.index + 256);
-    Kind& kind = kinds[map.index];
+    Kind& kind = kinds_[isolate][map.index];
     if (kind.what != What::kUnknown) return kind;
     kind.what = What::kNothing;
     if (readers_[isolate].generator_kind(map)) {
@@ -109,7 +108,7 @@ class Collector {
   Walker walker_;
   std::vector<PromiseReader> readers_;
   std::vector<ConstructorNames> names_;
-  std::vector<std::vector<Kind>> kinds_;
+  std::vector<PerMap<Kind>> kinds_;
 };
 
 /// The second pass, for one isolate.

@@ -10,6 +10,7 @@
 #include "v8/heap/backing_store.h"
 #include "v8/heap/object_index.h"
 #include "v8/heap/parallel.h"
+#include "v8/heap/per_map.h"
 #include "v8/objects/constructor_name.h"
 #include "v8/objects/shape.h"
 
@@ -85,14 +86,13 @@ class Counter {
   /// Adds what was counted by map to `rows`; the maps get their names here.
   void finish(Rows& rows) {
     for (uint32_t isolate = 0; isolate < by_map_.size(); ++isolate) {
-      for (uint32_t i = 0; i < by_map_[isolate].size(); ++i) {
-        const Tally& tally = by_map_[isolate][i];
-        if (tally.count == 0 && tally.owned_by_others == 0) continue;
-        const MapInfo& map = maps_.at(i);
+      by_map_[isolate].for_each([&](uint32_t index, const Tally& tally) {
+        if (tally.count == 0 && tally.owned_by_others == 0) return;
+        const MapInfo& map = maps_.at(index);
         Shape shape;
         if (options_.by_shape) shape = shape_of_map(objects_, map);
         rows[{isolate, names_[isolate].name(map, 0), std::move(shape)}].add(tally);
-      }
+      });
     }
     for (uint32_t isolate = 0; isolate < by_elements_.size(); ++isolate) {
       for (const auto& [key, tally] : by_elements_[isolate]) {
@@ -107,13 +107,12 @@ class Counter {
 
  private:
   void count_object(const Page& page, uint64_t address, const MapInfo& map, uint64_t size, const std::byte* bytes) {
-    auto& by_map = by_map_[page.isolate];
-    if (map.index >= by_map.size()) grow(map.index);
+    PerMap<Tally>& by_map = by_map_[page.isolate];
+    if (map.index >= per_object_.size()) grow(map.index);
     uint64_t owned = 0;
     if (map.has_properties) {
       owned = stores_.owned(bytes, [&](const MapInfo& store, uint64_t store_size) {
-        if (store.index >= by_map_[page.isolate].size()) grow(store.index);
-        by_map_[page.isolate][store.index].owned_by_others += store_size;
+        by_map[store.index].owned_by_others += store_size;
       });
     }
     if (per_object_[map.index]) {
@@ -124,12 +123,11 @@ class Counter {
       uint64_t elements = std::min<uint64_t>(element_count(objects_, map, address + 1), 0xffffffff);
       by_elements_[page.isolate][uint64_t{map.index} << 32 | elements].add(address, size, owned);
     } else {
-      by_map_[page.isolate][map.index].add(address, size, owned);
+      by_map[map.index].add(address, size, owned);
     }
   }
 
   void grow(uint32_t index) {
-    for (auto& tallies : by_map_) tallies.resize(std::max<size_t>(tallies.size(), index + 1));
     for (uint32_t i = static_cast<uint32_t>(per_object_.size()); i <= index; ++i) {
       const MapInfo& map = maps_.at(i);
       bool needs_object = names_.front().depends_on_object(map);
@@ -145,7 +143,7 @@ class Counter {
   BackingStores stores_;
   ObjectReader objects_;
   std::vector<ConstructorNames> names_;
-  std::vector<std::vector<Tally>> by_map_;                        ///< [isolate][map index]
+  std::vector<PerMap<Tally>> by_map_;                              ///< by isolate
   std::vector<std::unordered_map<uint64_t, Tally>> by_elements_;  ///< [isolate][map index << 32 | elements], by shape
   std::vector<uint8_t> per_object_;
   Rows by_key_;
@@ -228,12 +226,10 @@ class InstanceFinder {
   }
 
  private:
-  enum class Match : uint8_t { kUnknown, kNo, kYes, kPerObject };
+  enum class Match : uint8_t { kUnknown, kNo, kYes, kPerObject };  // unknown is what a fresh value is
 
   bool matches(uint32_t isolate, const MapInfo& map, uint64_t address) {
-    auto& of_map = matches_[isolate];
-    if (map.index >= of_map.size()) of_map.resize(map.index + 256, Match::kUnknown);
-    Match& match = of_map[map.index];
+    Match& match = matches_[isolate][map.index];
     const ConstructorNames& naming = names_[isolate];
     if (match == Match::kUnknown) {
       if (naming.depends_on_object(map))
@@ -251,8 +247,8 @@ class InstanceFinder {
   Walker walker_;
   BackingStores stores_;
   ObjectReader objects_;
-  std::vector<ConstructorNames> names_;      ///< by isolate
-  std::vector<std::vector<Match>> matches_;  ///< by isolate and index of the map
+  std::vector<ConstructorNames> names_;  ///< by isolate
+  std::vector<PerMap<Match>> matches_;   ///< by isolate
   std::vector<Instance> found_;
   std::vector<size_t> page_begins_;  ///< in `found_`
 };
