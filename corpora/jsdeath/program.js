@@ -11,7 +11,7 @@ const worker = require('worker_threads');
 Error.stackTraceLimit = Infinity;
 Error.prepareStackTrace = (error, sites) => sites.map((site) => ({shown: String(site), line: site.getLineNumber()}));
 function tell(more) {
-  const frames = new Error('now').stack.slice(1);
+  const frames = new Error('now').stack.slice(more && more.compiled ? 2 : 1);
   fs.writeSync(1, JSON.stringify({frames, ...more}) + '\n');
 }
 
@@ -82,6 +82,23 @@ class Deaths {
     require('v8').setFlagsFromString('--interpreted-frames-native-stack');
     const chain = eval('(f => [1].map(function copied(x) { return f(x) + 1; }))');
     chain(() => { tell(); process.abort(); });
+  }
+  // In C++, called by optimised code. Nothing but the signal differs from the calls before.
+  compiled() {
+    require('v8').setFlagsFromString('--allow-natives-syntax');
+    const native = (text) => new Function('f', text);
+    // Eight, so that optimised code does not inline them.
+    const speakers = Array.from({length: 8}, (_, i) => eval(`((signal) => {
+      if (signal !== 0) tell({called: {function: 'process._kill', args: [process.pid, signal]}, compiled: 'send'});
+    })`));
+    function send(i, signal) {
+      speakers[i & 7](signal); process._kill(process.pid, signal); return i;
+    }
+    native('%PrepareFunctionForOptimization(f)')(send);
+    for (let i = 0; i < 100; ++i) send(i, 0);
+    native('%OptimizeFunctionOnNextCall(f)')(send);
+    send(0, 0);
+    [1].map((x) => send(x, os.constants.signals.SIGSEGV));
   }
   worker() {
     new worker.Worker(__filename, {argv: ['native'], env: worker.SHARE_ENV, workerData: 'native'});

@@ -118,4 +118,45 @@ void FrameReader::api_callback_exit(V8Frame& frame, Address fp) const {
   }
 }
 
+/// A call from optimised code into C++ by way of CallApiCallback, before 11.8: nothing in the frame says which function
+/// was called. But V8 has to know it to leave the code that calls, and so its translation tells it
+/// (CreateGenericLazyDeoptContinuationFrameState, src/compiler/js-call-reducer.cc of 8.4 to 11.3). The arguments lie
+/// where the FunctionCallbackInfo below the frame says (Generate_CallApiCallback, src/builtins/x64/builtins-x64.cc):
+/// its first word is the address of the implicit arguments, which follow the return address, its second that of the
+/// arguments.
+void FrameReader::inlined_api_call(V8Frame& frame, const Frame& at) const {
+  constexpr uint64_t kMostImplicit = 8, kMostWords = 32;
+  auto registers = caller(at);
+  if (!registers) return;
+  Frame calling;
+  calling.registers = *registers;
+  calling.pc = registers->values.pc();
+  Address fp = registers->values.fp();
+  uint64_t function = objects_.resolved(slot(fp, -16));
+  auto code = code_.compiled_at(calling.lookup_pc());
+  if (!code || !is_heap_object(slot(fp, -8)) || !objects_.is_function(function)) return;
+  auto frames = compiled(*code, calling, objects_.field(function, heap_.layout().js_function_shared));
+  if (frames.size() < 2 || frames.front().kind != V8FrameKind::kExit) return;
+  frame.function = frames.front().function;
+  frame.function_word = frames.front().function_word;
+  frame.receiver = frames.front().receiver;
+  frame.remark = frames.front().remark;
+  Address own = at.registers.values.fp();
+  int64_t step = offsets_.receiver_first ? 8 : -8;
+  for (uint64_t i = 0; i < kMostWords; ++i) {
+    Address info = at.registers.values.sp() + 8 * i;
+    uint64_t first = slot(info, 8), count = slot(info, 16) & 0xffffffff;
+    if (info >= own) break;
+    if (slot(info, 0) != own.value() + 16 || count > kMaxCount) continue;
+    uint64_t receiver = first - static_cast<uint64_t>(step);
+    if (receiver < own.value() + 16 || receiver > own.value() + 16 + 8 * (kMostImplicit + count)) continue;
+    frame.argument_count = static_cast<uint32_t>(count);
+    for (int64_t k = 0; k < std::min<int64_t>(frame.argument_count, kMaxArguments); ++k) {
+      frame.arguments.push_back(FrameValue::tagged(objects_.resolved(slot(Address(first), step * k))));
+    }
+    if (!frame.receiver) frame.receiver = FrameValue::tagged(objects_.resolved(slot(Address(receiver), 0)));
+    return;
+  }
+}
+
 }  // namespace inquest::v8

@@ -303,7 +303,8 @@ std::vector<V8Frame> FrameReader::compiled(const CompiledCode& code, const Frame
 }
 
 /// A frame that is marked as no JavaScript.
-V8Frame FrameReader::typed(Address fp, const std::string& builtin) const {
+V8Frame FrameReader::typed(const Frame& at, const std::string& builtin) const {
+  Address fp = at.registers.values.fp();
   V8Frame frame;
   frame.function = builtin;
   frame.kind = builtin.empty() ? V8FrameKind::kInternal : V8FrameKind::kBuiltin;
@@ -316,6 +317,7 @@ V8Frame FrameReader::typed(Address fp, const std::string& builtin) const {
     frame.kind = V8FrameKind::kExit;
     if (type == "BuiltinExitFrame" && builtin_exit(frame, fp)) return frame;
     if (type == "ApiCallbackExitFrame") api_callback_exit(frame, fp);
+    if (type == "ExitFrame") inlined_api_call(frame, at);
   }
   if (frame.function.empty()) frame.function = type;
   return frame;
@@ -356,7 +358,7 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   bool has_lost_code = earlier_ != nullptr && builtin.empty() && !code && code_.on_code_page(frame.lookup_pc());
   if (!is_js && has_lost_code && frame_type(fp).empty()) return {moved_frame()};
   if (!is_js) {
-    V8Frame other = checked(typed(fp, builtin), builtin);
+    V8Frame other = checked(typed(frame, builtin), builtin);
     bool is_lost = moved && !heap_.is_live() && may_have_moved(objects_.resolved(slot(fp, -16)));
     if (is_lost && other.remark.empty()) other.remark = "its function may have been moved";
     return {other};
@@ -365,9 +367,11 @@ std::vector<V8Frame> FrameReader::describe(const Frame& frame) const {
   if (earlier_ != nullptr) note_old_parts(fp, site.shared);
   // An exported function of WebAssembly: here runs the wrapper that calls it, which Error.stack hides.
   const MapInfo* data = objects_.map_of(function_data(site.shared));
-  if (data != nullptr && heap_.types()[data->type].name == "WasmExportedFunctionData") return {typed(fp, builtin)};
+  if (data != nullptr && heap_.types()[data->type].name == "WasmExportedFunctionData") return {typed(frame, builtin)};
   std::vector<V8Frame> frames;
   if (code) frames = compiled(*code, frame, site.shared);
+  if (frames.size() > 1 && frames.front().kind == V8FrameKind::kExit)
+    frames.erase(frames.begin());  // told by the callee
   // Without names of builtins the frame tells: only an interpreted function has its bytecodes there.
   bool has_bytecodes = false;
   if (const MapInfo* map = objects_.map_of(slot(fp, offsets_.bytecode_array))) {

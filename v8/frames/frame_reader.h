@@ -68,10 +68,11 @@ class FrameReader : public FrameStepper {
 
   bool called_by_new(Address fp) const;
   Arguments arguments_of(Address fp, uint64_t shared) const;
-  V8Frame typed(Address fp, const std::string& builtin) const;
+  V8Frame typed(const Frame& at, const std::string& builtin) const;
   bool builtin_exit(V8Frame& frame, Address fp) const;
   uint64_t function_of_template(uint64_t receiver, uint64_t info) const;
   void api_callback_exit(V8Frame& frame, Address fp) const;
+  void inlined_api_call(V8Frame& frame, const Frame& at) const;
   uint64_t function_data(uint64_t shared) const;
   bool is_template(uint64_t word) const;
   void place(V8Frame& frame, int64_t script_offset) const;

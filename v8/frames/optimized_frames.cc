@@ -115,7 +115,7 @@ std::vector<V8Frame> FrameReader::by_translation(const std::vector<DeoptFrame>& 
     set_receiver(site, to.receiver);
     to.function = names_.text(site);
     if (from.kind == DeoptFrame::Kind::kBuiltin) {
-      to.kind = V8FrameKind::kBuiltin;
+      to.kind = is_template(function_data(from.shared)) ? V8FrameKind::kExit : V8FrameKind::kBuiltin;
       to.tier = Tier::kNone;
       if (names_.function_name(site).empty()) to.function_word = 0;  // a closure of V8's own
       if (to.function.empty()) to.function = "(builtin)";

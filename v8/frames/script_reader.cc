@@ -127,7 +127,6 @@ const ScriptReader::Script* ScriptReader::find(uint64_t word) const {
     script->id = id;
     script->first_line = smi_value(objects_.field(word, kLineOffset));
     script->first_column = smi_value(objects_.field(word, kColumnOffset));
-    script->ends = line_ends(objects_.utf16(objects_.field(word, kSource), kMaxSource));
     script->is_eval = comes_from_eval(word);
     script->name = plain_name(word);
     if (script->name.empty()) {
@@ -137,6 +136,11 @@ const ScriptReader::Script* ScriptReader::find(uint64_t word) const {
     entry->second = std::move(script);
   }
   return scripts_[word].get();
+}
+
+const std::vector<uint32_t>& ScriptReader::ends_of(const Script& script) const {
+  if (!script.ends) script.ends = line_ends(objects_.utf16(script.source, kMaxSource));
+  return *script.ends;
 }
 
 const std::string& ScriptReader::name(uint64_t script) const {
@@ -153,12 +157,13 @@ bool ScriptReader::is_eval(uint64_t script) const {
 std::optional<ScriptPosition> ScriptReader::position(uint64_t word, int64_t offset) const {
   const Script* script = find(word);
   if (script == nullptr || offset < 0) return std::nullopt;
-  auto end = std::ranges::lower_bound(script->ends, static_cast<uint64_t>(offset));
-  if (end == script->ends.end()) return std::nullopt;
-  bool first = end == script->ends.begin();
+  const std::vector<uint32_t>& ends = ends_of(*script);
+  auto end = std::ranges::lower_bound(ends, static_cast<uint64_t>(offset));
+  if (end == ends.end()) return std::nullopt;
+  bool first = end == ends.begin();
   uint32_t start = first ? 0 : *std::prev(end) + 1;
   ScriptPosition position;
-  position.line = static_cast<uint32_t>(end - script->ends.begin()) + 1 + static_cast<uint32_t>(script->first_line);
+  position.line = static_cast<uint32_t>(end - ends.begin()) + 1 + static_cast<uint32_t>(script->first_line);
   position.column =
       static_cast<uint32_t>(offset) - start + 1 + (first ? static_cast<uint32_t>(script->first_column) : 0);
   return position;
@@ -168,9 +173,10 @@ std::string ScriptReader::source_line(uint64_t word, uint32_t line, size_t limit
   const Script* script = find(word);
   if (script == nullptr) return {};
   uint64_t index = uint64_t{line} - 1 - static_cast<uint32_t>(script->first_line);
-  if (index >= script->ends.size()) return {};
-  uint32_t start = index == 0 ? 0 : script->ends[index - 1] + 1;
-  std::u16string source = objects_.utf16(objects_.field(word, kSource), script->ends[index]);
+  const std::vector<uint32_t>& ends = ends_of(*script);
+  if (index >= ends.size()) return {};
+  uint32_t start = index == 0 ? 0 : ends[index - 1] + 1;
+  std::u16string source = objects_.utf16(objects_.field(word, kSource), ends[index]);
   if (start >= source.size()) return {};
   std::u16string_view text = std::u16string_view(source).substr(start, limit);
   while (!text.empty() && text.back() == u'\r') text.remove_suffix(1);

@@ -58,11 +58,12 @@ class ScriptReader {
   struct Script {
     uint64_t source = 0, name_word = 0, id = 0;  ///< what it was made from
     std::string name;
-    std::vector<uint32_t> ends;
+    mutable std::optional<std::vector<uint32_t>> ends;  ///< of the lines, once a place in it was asked for
     int32_t first_line = 0, first_column = 0;
     bool is_eval = false;
   };
   const Script* find(uint64_t script) const;
+  const std::vector<uint32_t>& ends_of(const Script& script) const;
   bool is_script(uint64_t word) const;
   bool comes_from_eval(uint64_t script) const;
   std::string plain_name(uint64_t script) const;

@@ -111,9 +111,8 @@ class Counter {
     if (map.index >= per_object_.size()) grow(map.index);
     uint64_t owned = 0;
     if (map.has_properties) {
-      owned = stores_.owned(bytes, [&](const MapInfo& store, uint64_t store_size) {
-        by_map[store.index].owned_by_others += store_size;
-      });
+      owned = stores_.owned(
+          bytes, [&](const MapInfo& store, uint64_t store_size) { by_map[store.index].owned_by_others += store_size; });
     }
     if (per_object_[map.index]) {
       RowKey key{page.isolate, names_[page.isolate].name(map, address + 1), {}};
@@ -143,7 +142,7 @@ class Counter {
   BackingStores stores_;
   ObjectReader objects_;
   std::vector<ConstructorNames> names_;
-  std::vector<PerMap<Tally>> by_map_;                              ///< by isolate
+  std::vector<PerMap<Tally>> by_map_;                             ///< by isolate
   std::vector<std::unordered_map<uint64_t, Tally>> by_elements_;  ///< [isolate][map index << 32 | elements], by shape
   std::vector<uint8_t> per_object_;
   Rows by_key_;

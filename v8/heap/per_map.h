@@ -9,8 +9,8 @@
 
 namespace inquest::v8 {
 
-/// Grows by blocks, and only where it is written: each isolate uses maps of its own, so that in a process of hundreds of
-/// isolates a table for each isolate and map would be nearly empty, and larger than the heaps.
+/// Grows by blocks, and only where it is written: each isolate uses maps of its own, so that in a process of hundreds
+/// of isolates a table for each isolate and map would be nearly empty, and larger than the heaps.
 template <class T>
 class PerMap {
  public:
