@@ -22,8 +22,8 @@ int64_t whole_ms(double delay_ms) { return delay_ms >= 0 && delay_ms < 1e15 ? st
 
 class AsyncBody : public ReportBody {
  public:
-  AsyncBody(v8::AsyncReport report, const char* which, bool isolates, OriginalPositions originals)
-      : report_(std::move(report)), which_(which), isolates_(isolates), originals_(std::move(originals)) {}
+  AsyncBody(v8::AsyncReport report, const char* which, bool isolates, bool each, OriginalPositions originals)
+      : report_(std::move(report)), which_(which), isolates_(isolates), each_(each), originals_(std::move(originals)) {}
 
   /// As in all tables, the largest comes last.
   void write_text(Output& output) const override {
@@ -106,8 +106,13 @@ class AsyncBody : public ReportBody {
   void write_suspended(Output& output) const {
     if (report_.suspended.empty()) return;
     output.append("Suspended functions:\n");
+    uint64_t left_out = 0;
     for (const v8::SuspendedGroup& group : std::views::reverse(report_.suspended)) {
       if (!output.ok()) return;
+      if (!each_ && group.in_chains == group.count) {
+        left_out += group.count;
+        continue;
+      }
       bool async_function = group.kind == v8::SuspendedGroup::Kind::kAsyncFunction;
       output.print("{:>9} x {}{} {}{}\n", with_commas(group.count),
                    async_function ? "" : fmt::format("{} ", kind_name(group.kind)), text_of(group.frame),
@@ -115,10 +120,15 @@ class AsyncBody : public ReportBody {
       for (const v8::AsyncFrame& frame : group.chain) output.print("            <- {}\n", text_of(frame));
       if (group.end == v8::ChainEnd::kSeveral) output.append("            <- several\n");
     }
+    if (left_out > 0) {
+      output.print("{:>9} more that only wait for others, in the chains above; --each shows them too\n",
+                   with_commas(left_out));
+    }
     output.append('\n');
   }
 
   std::string text_of(const v8::AsyncFrame& frame) const {
+    if (frame.omitted > 0) return fmt::format("({} more)", with_commas(frame.omitted));
     return frame_text(frame) + originals_.text(frame.script_word, frame.file, frame.line, frame.column);
   }
 
@@ -131,7 +141,11 @@ class AsyncBody : public ReportBody {
   }
   void write_frame(JsonWriter& json, const v8::AsyncFrame& frame) const {
     json.begin_object();
-    write_frame_fields(json, frame);
+    if (frame.omitted > 0) {
+      json.field("omitted", frame.omitted);
+    } else {
+      write_frame_fields(json, frame);
+    }
     json.end_object();
   }
 
@@ -154,6 +168,7 @@ class AsyncBody : public ReportBody {
     for (const v8::AsyncFrame& frame : group.chain) write_frame(json, frame);
     json.end_array();
     json.field("chain_end", end_name(group.end));
+    json.field("in_chains", group.in_chains);
     json.field("isolate", group.isolate);
     json.field("sample", group.sample);
     json.end_object();
@@ -200,6 +215,7 @@ class AsyncBody : public ReportBody {
   v8::AsyncReport report_;
   const char* which_;
   bool isolates_;  ///< there are several
+  bool each_;      ///< in text too: the groups that only stand in chains of others
   OriginalPositions originals_;
 };
 
@@ -215,7 +231,7 @@ class V8Async : public Command {
     if (!found) return std::move(found).error();
     Report report;
     bool isolates = (*runtime)->info().isolates.size() > 1;
-    report.body = std::make_unique<AsyncBody>(std::move(found).value(), to_string(which), isolates,
+    report.body = std::make_unique<AsyncBody>(std::move(found).value(), to_string(which), isolates, args.has("each"),
                                               OriginalPositions(**runtime, args.value("source-map-dir").value_or("")));
     return report;
   }
@@ -229,7 +245,10 @@ std::unique_ptr<const Command> make_v8_async() {
       .summary = "suspended async functions, pending promises, timers, handles",
       .description =
           "Functions that are suspended at an await or yield, grouped: the same function at the same place, waiting "
-          "for the same, with the same chain of others that wait for it (<-, to the outermost). Then promises that "
+          "for the same, with the same chain of others that wait for it (<-, to the outermost). Functions that only "
+          "wait for others of these stand in their chains; --each gives them rows of their own, as the JSON does, "
+          "where "
+          "in_chains says how many of a row another row's chain passes through. Then promises that "
           "are pending and have no consumer, timers and immediates that were set, and the handles and requests of "
           "Node.js that are live.\n\n"
           "Live objects are shown; --all adds what nothing leads to any more, for example functions whose promise was "
@@ -237,6 +256,7 @@ std::unique_ptr<const Command> make_v8_async() {
       .examples = {{"v8 async", "what did all those requests wait for?"}},
   };
   for (auto& option : reachability_options()) spec.options.push_back(std::move(option));
+  spec.options.push_back({.long_name = "each", .help = "functions that only wait for others in rows of their own too"});
   spec.options.push_back(source_map_option());
   return std::make_unique<V8Async>(std::move(spec));
 }

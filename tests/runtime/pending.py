@@ -74,6 +74,14 @@ def check_async(answer: dict, truth: dict) -> list[str]:
             if found != truth["counts"][name]:
                 failures.append(f"{name}: {found} x {frames[i]} with the chain {frames[i + 1:]}, "
                                 f"the program had {truth['counts'][name]}")
+            # One that waits for a function, not for a combinator, stands in the chain of that function.
+            expected = found if i > 0 and i - 1 in functions else 0
+            if len(frames) == 1:
+                continue  # a racer waits for one of its race, whichever
+            in_chains = sum(row["in_chains"] for row in answer["rows"]
+                            if (frame_of(row), [frame_of(frame) for frame in row["chain"]]) == (frames[i], frames[i + 1:]))
+            if in_chains != expected:
+                failures.append(f"{name}: {in_chains} x {frames[i]} in chains of others, {expected} wait for a function")
     failures += _check_awaited(answer, truth)
     failures += _check_others(answer, truth)
     tail = [frame_of(frame) for isolate in answer["running"] for frame in isolate["tail"]]

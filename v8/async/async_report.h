@@ -18,6 +18,7 @@ struct AsyncFrame {
   uint32_t line = 0;         ///< from 1; 0: unknown
   uint32_t column = 0;       ///< from 1
   uint64_t script_word = 0;  ///< tagged Script of `file`, or 0
+  uint64_t omitted = 0;      ///< no frame of its own, but so many that were left out of a long chain
 };
 
 /// What a suspended function waits for.
@@ -56,9 +57,10 @@ struct SuspendedGroup {
   AsyncFrame frame;
   bool not_started = false;
   Awaited awaited;
-  std::vector<AsyncFrame> chain;  ///< who waits for it, to the outermost
+  std::vector<AsyncFrame> chain;  ///< who waits for it, to the outermost; the middle of a long one is left out
   ChainEnd end = ChainEnd::kNobody;
-  Address sample;  ///< tagged; the lowest
+  Address sample;          ///< tagged; the lowest
+  uint64_t in_chains = 0;  ///< how many of them another group's chain passes through
 };
 
 /// Pending promises on which no reaction hangs.

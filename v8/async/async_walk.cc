@@ -153,6 +153,9 @@ class Survey {
 
  private:
   static constexpr int kMaxInward = 1000;  ///< promises between an await and what it waits for in the end
+  /// Frames at both ends of a chain. Functions that call themselves make chains as long as memory, one for each of
+  /// them.
+  static constexpr size_t kMaxShown = 50, kMaxHidden = 10;
 
   /// Notes what hangs on a pending promise, so that the way back is known.
   void look_behind(uint64_t promise) {
@@ -219,28 +222,49 @@ class Survey {
       case GeneratorKind::kGenerator: group.kind = Kind::kGenerator, ++report_.generators; break;
     }
     int frame = frame_of(generator);
-    Awaited awaited = what_it_awaits(generator);
+    uint64_t inner = 0;
+    Awaited awaited = what_it_awaits(generator, inner);
     int awaited_frame = awaited.kind == Awaited::Kind::kFunction ? intern(awaited.frame) : -1;
     auto outer = promises_.promises_of(generator);
     Chain chain = outer.empty() ? Chain{} : chains_.from(outer.front());
+    bool in_chain = false;
+    if (auto awaited_function = inner != 0 ? promises_.generator(inner) : std::nullopt;
+        awaited_function && awaited_function->suspended()) {
+      auto promises = promises_.promises_of(*awaited_function);
+      in_chain = !promises.empty() && chains_.passes(chains_.from(promises.front()), frame, chain);
+    }
     auto key = std::tuple(group.kind, frame, generator.not_started(), awaited.kind, awaited_frame, awaited.type,
                           awaited.frame.function, awaited.delay_ms, awaited.through, chain.id);
     auto [entry, fresh] = suspended_.try_emplace(key);
     SuspendedGroup& known = entry->second;
     ++known.count;
+    known.in_chains += in_chain ? 1 : 0;
+    bool was_hidden = !fresh && known.in_chains + 1 == known.count && !in_chain;
+    if (was_hidden) known.chain = frames_of(chain, kMaxShown);
     if (!fresh) return;
+    group.in_chains = known.in_chains;
     group.count = 1;
     group.isolate = isolate_;
     group.frame = frames_[static_cast<size_t>(frame)];
     group.not_started = generator.not_started();
     group.awaited = std::move(awaited);
     group.end = chains_.end(chain);
-    for (int id : chains_.frames(chain)) group.chain.push_back(frames_[static_cast<size_t>(id)]);
+    group.chain = frames_of(chain, in_chain ? kMaxHidden : kMaxShown);
     group.sample = Address(generator.word);
     known = std::move(group);
   }
 
-  Awaited what_it_awaits(const GeneratorObject& generator) {
+  std::vector<AsyncFrame> frames_of(Chain chain, size_t most) const {
+    std::vector<AsyncFrame> frames;
+    uint64_t omitted = 0;
+    for (int id : chains_.frames(chain, most, omitted)) {
+      frames.push_back(id == ChainTable::kOmitted ? AsyncFrame{.omitted = omitted} : frames_[static_cast<size_t>(id)]);
+    }
+    return frames;
+  }
+
+  /// `function`: the suspended function or generator, if it is one.
+  Awaited what_it_awaits(const GeneratorObject& generator, uint64_t& function) {
     Awaited awaited;
     auto found = awaited_.find(generator.word);
     if (found == awaited_.end()) {
@@ -252,7 +276,10 @@ class Survey {
     }
     uint64_t promise = found->second;
     for (int i = 0; i < kMaxInward; ++i) {
-      if (describe_promise(promise, awaited)) return awaited;
+      if (describe_promise(promise, awaited)) {
+        if (awaited.kind == Awaited::Kind::kFunction) function = makers_.at(promise);
+        return awaited;
+      }
       auto source = sources_.find(promise);
       if (source == sources_.end()) break;
       promise = source->second;

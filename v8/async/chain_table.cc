@@ -66,13 +66,30 @@ Chain ChainTable::from(uint64_t promise) {
   return {node};
 }
 
-std::vector<int> ChainTable::frames(Chain chain) const {
+std::vector<int> ChainTable::frames(Chain chain, size_t most, uint64_t& omitted) const {
   std::vector<int> frames;
-  for (const Node* node = &nodes_[static_cast<size_t>(chain.id)]; node->frame >= 0;
-       node = &nodes_[static_cast<size_t>(node->next)]) {
-    frames.push_back(node->frame);
+  auto node_of = [&](int id) { return &nodes_[static_cast<size_t>(id)]; };
+  size_t length = 0;
+  for (const Node* node = node_of(chain.id); node->frame >= 0; node = node_of(node->next)) ++length;
+  omitted = length > 2 * most + 1 ? length - 2 * most : 0;
+  size_t at = 0;
+  for (const Node* node = node_of(chain.id); node->frame >= 0; node = node_of(node->next), ++at) {
+    if (omitted == 0 || at < most || at >= most + omitted) frames.push_back(node->frame);
+    if (omitted != 0 && at == most) frames.push_back(kOmitted);
   }
   return frames;
+}
+
+bool ChainTable::passes(Chain chain, int frame, Chain rest) const {
+  constexpr int kMaxSteps = 1000;  // there are none but those of a few combinators in between
+  auto link = links_.find({frame, rest.id});
+  if (link == links_.end()) return false;
+  int id = chain.id;
+  for (int i = 0; i < kMaxSteps && nodes_[static_cast<size_t>(id)].frame >= 0; ++i) {
+    if (id == link->second) return true;
+    id = nodes_[static_cast<size_t>(id)].next;
+  }
+  return false;
 }
 
 ChainEnd ChainTable::end(Chain chain) const { return nodes_[static_cast<size_t>(chain.id)].end; }

@@ -24,7 +24,12 @@ class ChainTable {
   ChainTable(const PromiseReader& promises, FrameOf frame_of);
 
   Chain from(uint64_t promise);
-  std::vector<int> frames(Chain chain) const;
+  /// The frames of the chain. Of a long one only `most` at both ends, with kOmitted between them; `omitted` says how
+  /// many that stands for.
+  std::vector<int> frames(Chain chain, size_t most, uint64_t& omitted) const;
+  static constexpr int kOmitted = -1;
+  /// Whether `chain` passes through `frame` and is `rest` from there on.
+  bool passes(Chain chain, int frame, Chain rest) const;
   ChainEnd end(Chain chain) const;
 
  private:

@@ -10,6 +10,7 @@ namespace inquest::commands {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 class AsyncTest : public ::testing::Test {
@@ -74,6 +75,25 @@ TEST_F(AsyncTest, JsonHasTheSameLargestFirst) {
   EXPECT_EQ(json["timers"][0]["delay_ms"], 1500);
   EXPECT_EQ(json["running"][0]["tail"][0]["function"], "outer");
   EXPECT_EQ(json["total"]["pending_promises"], 2500);
+}
+
+TEST_F(AsyncTest, FunctionsInChainsOfOthersHaveNoRowUnlessAskedFor) {
+  v8::SuspendedGroup& main = cores.heap().async.suspended.emplace_back();
+  main.count = main.in_chains = 2;
+  main.frame = {"main", "server.js", 80, 3};
+  main.chain = {{"outermost", "server.js", 99, 1}, {.omitted = 2900}};
+  std::string text = cores.run("v8 async").text;
+  EXPECT_THAT(text, Not(HasSubstr("x main")));
+  EXPECT_THAT(text, HasSubstr("        2 more that only wait for others, in the chains above; --each"));
+  text = cores.run("v8 async --each").text;
+  EXPECT_THAT(text, HasSubstr("        2 x main at server.js:80:3"));
+  EXPECT_THAT(text, HasSubstr("            <- outermost at server.js:99:1\n            <- (2,900 more)\n"));
+  EXPECT_THAT(text, Not(HasSubstr("chains above")));
+  Json json = Json::parse(cores.run("v8 async --json").text);
+  EXPECT_EQ(json["rows"][2]["in_chains"], 2);
+  EXPECT_EQ(json["rows"][2]["chain"][1]["omitted"], 2900);
+  main.count = 3;  // one of them is in no chain that is shown
+  EXPECT_THAT(cores.run("v8 async").text, HasSubstr("        3 x main"));
 }
 
 TEST_F(AsyncTest, WhatIsNotLiveOnRequest) {
