@@ -161,6 +161,31 @@ void add_handlers(const Names& names, const Stack& stack, const std::vector<Inte
   }
 }
 
+/// A signal whose handler has returned: what the kernel laid on the stack for it lies below the stack pointer still,
+/// because the process ended before anything else ran. A handler may raise its signal anew, which then waits until the
+/// handler is done (as Node.js's for SIGSEGV does): the core tells of the second one only. The saved registers are
+/// those of the thread (struct sigcontext_64, at 40 in the ucontext: r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp,
+/// rip).
+std::optional<SignalFacts> handled_before(const MemoryReader& memory, const Frame& frame) {
+  using R = Registers;
+  constexpr R::Index kSaved[] = {R::kR8,  R::kR9,  R::kR10, R::kR11, R::kR12, R::kR13, R::kR14, R::kR15, R::kRdi,
+                                 R::kRsi, R::kRbp, R::kRbx, R::kRdx, R::kRax, R::kRcx, R::kRsp, R::kRip};
+  constexpr uint64_t kFarthest = 24 << 10;  // the red zone, and the registers that XSAVE knows
+  constexpr uint64_t kSavedAt = 40;
+  if (frame.found_by != FoundBy::kRegisters) return std::nullopt;
+  const auto& registers = frame.registers.values.gpr;
+  uint64_t top = registers[R::kRsp] & ~uint64_t{7};
+  for (uint64_t below = kUcontextSize; below < std::min(kFarthest, top); below += 8) {
+    Address at(top - below);
+    if (memory.read_u64(at + kSavedAt + 8 * uint64_t{std::size(kSaved) - 1}) != registers[R::kRip]) continue;
+    bool same = true;
+    for (size_t i = 0; i < std::size(kSaved) && same; ++i)
+      same = memory.read_u64(at + kSavedAt + 8 * i) == registers[kSaved[i]];
+    if (same) return read_siginfo(memory, at + kUcontextSize);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<InterruptedFrame> interrupted_frames(const MemoryReader& memory, const Stack& stack) {
@@ -187,6 +212,12 @@ Explanation explain(const Target& target, DebugInfoSource& debug_info, const Thr
   auto fault = std::ranges::find_if(interrupted, [](const InterruptedFrame& frame) { return is_fault(frame.signal); });
   if (fault == interrupted.end()) {
     Explanation out = explain_at(names, thread, stack, 0, signal);
+    bool raised = out.kind == "signal" && signal.sender_pid == target.facts().pid && !stack.frames.empty();
+    if (auto first = raised ? handled_before(target.memory(), stack.frames.front()) : std::nullopt) {
+      out = explain_at(names, thread, stack, 0, *first);
+      out.remarks.push_back(
+          fmt::format("A handler ran for this signal and raised {} anew.", signal_name(signal.number)));
+    }
     add_handlers(names, stack, interrupted, out);
     return out;
   }

@@ -199,7 +199,7 @@ def check_jsscopes(context: Context, case: str) -> list[str]:
 
 
 DEATHS = (("native",), ("uncaught",), ("memory",), ("deep", "10000"), ("overflow",), ("worker",), ("wasm",), ("copies",),
-          ("fatal",), ("compiled",))
+          ("fatal",), ("compiled",), ("sent",))
 NAMELESS_API_CALLS = ("21.", "22.", "23.")  # optimised code of 11.8 to 12.9 tells only the address of the function in C++
 OVERFLOW_FRAMES = 5000  # at least; how many fit depends on their size
 
@@ -210,6 +210,11 @@ def check_jsdeath(context: Context, case: str) -> list[str]:
     for arguments in DEATHS:
         directory = context.make(case, *arguments)
         truth, inquest = truth_of(directory), context.open(directory)
+        if sender := truth.get("sender"):  # any thread may have got the signal
+            cause = inquest.json("why")["cause"]
+            if f"sent by process {sender} " not in cause:
+                failures.append(f"{arguments[0]}: the signal came from process {sender}, `why` says: {cause}")
+            continue
         threads = inquest.json("v8", "bt", "--all")["threads"]
         thread = next(thread for thread in threads if thread["selected"])
         found = [frame for frame in thread["frames"] if is_in_error_stack(frame)]

@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::AllOf;
 using testing::CodeProcess;
+using testing::FakeMemory;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -160,6 +161,35 @@ TEST_F(ExplainTest, AdmitsThatTheRegistersDoNotFit) {
   Explanation found = explain_null(reader, 0x123456789);
   EXPECT_TRUE(found.incomplete);
   EXPECT_THAT(found.detail, Not(HasSubstr("loaded")));
+}
+
+// What the kernel leaves below the stack pointer when a handler has returned (struct rt_sigframe): ucontext and
+// siginfo.
+TEST_F(ExplainTest, FindsTheSenderOfASignalThatItsHandlerRaisedAnew) {
+  using R = Registers;
+  constexpr R::Index kSaved[] = {R::kR8,  R::kR9,  R::kR10, R::kR11, R::kR12, R::kR13, R::kR14, R::kR15, R::kRdi,
+                                 R::kRsi, R::kRbp, R::kRbx, R::kRdx, R::kRax, R::kRcx, R::kRsp, R::kRip};
+  constexpr uint64_t kContext = CodeProcess::kSp - 0x600;
+  FakeMemory& memory = process_.process.memory_;
+  constexpr int kSentByKill = 0, kSentByTgkill = -6;
+  uint64_t worker = process_.function("worker", {0x31, 0xc0, kReturn});  // xor %eax,%eax: nothing here can fault
+  process_.set(R::kRip, worker);
+  process_.set(R::kR12, 0x1234);
+  for (size_t i = 0; i < std::size(kSaved); ++i)
+    memory.put(kContext + 40 + 8 * i, process_.thread().registers.gpr[kSaved[i]]);
+  memory.put(kContext + 304, kSegv);
+  memory.put(kContext + 304 + 8, kSentByKill);
+  memory.put(kContext + 304 + 16, 4711);
+  process_.died(kSegv, kSentByTgkill, std::nullopt);
+  process_.process.facts_.pid = 77;
+  process_.process.facts_.sender_pid = 77;
+  auto explain = [&] {
+    return crash::explain(process_.process, process_.debug_info, process_.thread(), process_.stack({}));
+  };
+  EXPECT_EQ(explain().cause, "SIGSEGV: from outside the program's code: sent by process 4711 of user 0");
+  EXPECT_THAT(explain().remarks, ::testing::Contains("A handler ran for this signal and raised SIGSEGV anew."));
+  process_.set(R::kR12, 0x1235);  // now it was another moment
+  EXPECT_THAT(explain().cause, HasSubstr("the process sent it to itself"));
 }
 
 TEST(HostileCodeTest, AnyBytesAreExplainedSomehow) {
