@@ -21,15 +21,20 @@ def as_told(value: dict, told: dict) -> dict:
         return same | {"cycle": True}
     if kind == "accessor":
         internal = value.get("internal", {})
-        return same | {side: internal[side]["value"] for side in ("get", "set") if side in internal}
+        return same | {side: internal[side].get("value", "") for side in ("get", "set") if side in internal}
     properties = {}
     told_properties = told.get("properties") or {}
+    hidden = set()  # not enumerable
     for member in value.get("properties", []):
         name = f"Symbol({member['name']})" if member.get("symbol") else member["name"]
         if member["value"]["kind"] not in UNTOLD_KINDS and not (kind == "error" and name == "stack"):
             properties[name] = as_told(member["value"], told_properties.get(name, {}))
+            if member.get("enumerable") is False:
+                hidden.add(name)
     if properties:
         same["properties"] = properties
+    if "hidden" in told:
+        same["hidden"] = [name for name in told["hidden"] if name in hidden] + sorted(hidden - set(told["hidden"]))
     if "elements" in value:
         same["elements"] = elements_as_told(value, told)
     if "entries" in value:
@@ -66,6 +71,8 @@ def number_text(number: object) -> str:
     mantissa, _, exponent = text.partition("e")
     if not exponent:
         return text
+    if int(exponent) == -6 or int(exponent) == -5:  # JavaScript goes on without an exponent down to there
+        return f"{number:.{len(mantissa.replace('.', '').lstrip('-')) - 1 - int(exponent)}f}"
     sign = "" if exponent.startswith("-") else "+"
     return re.sub(r"\.0$", "", mantissa) + "e" + sign + re.sub(r"^([+-]?)0*", r"\1", exponent).lstrip("+")
 

@@ -1,0 +1,4 @@
+import * as a from './cycle_a.mjs';
+export const ofB = {b: 1.5};
+export {a};
+export class InB {}

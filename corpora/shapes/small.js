@@ -1,0 +1,2 @@
+'use strict';
+module.exports = {named: 1, list: [1]};

@@ -1,0 +1,73 @@
+'use strict';
+// Strings of every representation.
+const v8 = require('v8');
+const vm = require('vm');
+const {describe, show, attempt, gallery} = require('./describe.js');
+
+const latin = 'na\u00efve caf\u00e9 \u00ff\u0080';
+show('latin1', latin);
+show('loneHigh', 'a\ud83dz');
+show('loneLow', 'a\ude00z');
+show('swapped', '\ude00\ud83d');
+show('pair', '\u{1f600}\u{10ffff}');
+show('nul', 'a\0b\0');
+show('separators', '\u2028\u2029\ufeff\u00a0\u200d\u202e');
+show('controls', Array.from({length: 33}, (_, i) => String.fromCharCode(i)).join('') + '\x7f\x80\x9f');
+let rope = '';
+for (let i = 0; i < 300; i++) rope += `<${i}>`;
+show('deepRope', rope);
+let left = 'left end with some text';
+for (let i = 0; i < 100; i++) left = `${i},` + left;
+show('leftRope', left);
+const wideRope = 'one byte text, long enough to be a rope' + ('\u65e5\u672c' + process.pid).slice(0, 2) + 'and again one byte text';
+show('mixedRope', wideRope);
+const flat = rope + 'more and more';
+flat.charCodeAt(0); // flattens
+const slice = flat.slice(100, 160);
+show('sliceOfFlat', slice);
+show('sliceOfSlice', slice.slice(10, 40));
+show('sliceOfWide', ('\u00e9\u65e5\u672c\u8a9e'.repeat(30)).slice(7, 60));
+const made = ['thin', 'string', process.version].join('-') + '-interned';
+({})[made]; // makes it internal: thin
+const table = {};
+table[made] = 1;
+show('thin', made);
+show('thinKey', table);
+const numeric = String(123456789 + process.pid * 0);
+show('numberText', numeric);
+show('indexText', String(4294967294 - process.pid * 0));
+const buffer = Buffer.from('external text '.repeat(120000));
+show('externalOneByteStart', buffer.toString('latin1').slice(0, 100));
+gallery.externalOneByte = buffer.toString('latin1');
+gallery.externalTwoByte = Buffer.from('\u65e5x'.repeat(700000), 'utf16le').toString('utf16le');
+show('sliceOfExternal', gallery.externalOneByte.slice(15, 60));
+show('sliceOfExternalWide', gallery.externalTwoByte.slice(15, 60));
+show('ropeOfExternal', ('<<' + gallery.externalTwoByte).slice(0, 30));
+show('source', Function.prototype.toString.call(require('path').join).slice(0, 64));
+show('long', 'x'.repeat(70000).slice(0, 3000));
+const made2 = [...'abc'].map(c => c.repeat(9)).join('\n');
+show('multiline', made2);
+show('lowerCased', 'MIXED Case TEXT'.toLowerCase());
+show('replaced', 'a-b-c-d-e-f-g-h-i-j-k-l-m-n'.replace(/-/g, '+'));
+show('joined', [1, 2, 'x', null, undefined].join(' and then '));
+show('parsed', JSON.parse('{"a long property name of JSON": "a text with \\u00e9 and \\ud83d\\ude00", "t": [1, 2.5, "x", null]}'));
+show('normalised', 'e\u0301'.normalize('NFC'));
+show('symbols', [Symbol.for('registered'), Symbol.hasInstance, Symbol(''), Symbol('with \n newline'), Symbol('\u65e5')]);
+attempt(() => show('ill', 'a\ud800b'.toWellFormed()));
+attempt(() => show('deserialised', v8.deserialize(v8.serialize({s: '\u65e5', l: 'latin\u00e9', n: [1, -0, NaN, 2 ** 40], d: new Date(5), m: new Map([[1, 's']])}))));
+attempt(() => show('cloned', structuredClone({list: [1, 'two'], when: new Date(7), re: /x/g, big: 10n ** 30n, buf: new Uint8Array([1, 2]), err: new RangeError('cloned')}))); // eslint-disable-line no-undef
+show('otherContext', vm.runInNewContext('"made " + "there " + [1, 2].join()'));
+show('dates', [new Date(8.64e15), new Date(-8.64e15), new Date(8.64e15 + 1), new Date(0.9), new Date(-1), new Date(253402300800000), new Date(-62167219200001),
+               new Date('2024-02-29T23:59:59.999Z'), new Date(2000, 0, 1)]);
+const regexps = [new RegExp('/'), new RegExp('\n'), new RegExp('[/]\\/'), /(?:)/, /\u65e5(?<n>\d+)\k<n>/giu, new RegExp('a|\\u2028'), new RegExp('')];
+const last = /x/g;
+last.lastIndex = 3;
+last.exec('xxxxx');
+regexps.push(last);
+const own = /y/;
+own.extra = 'own';
+own.lastIndex = 'text';
+regexps.push(own);
+regexps.forEach((r, i) => show(`regexp${i}`, r));
+attempt(() => show('regexpV', new RegExp('[\\p{L}--[a-z]]', 'dgv')));
+attempt(() => show('regexpModifiers', new RegExp('(?i:a)b')));
