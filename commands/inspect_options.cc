@@ -1,5 +1,6 @@
 #include "commands/inspect_options.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace inquest::commands {
@@ -16,7 +17,8 @@ std::vector<OptionSpec> length_options() {
        .long_name = "length",
        .kind = OptionSpec::Kind::kNumber,
        .value_name = "N",
-       .help = "characters of a string and elements of an array, else 16 (JSON: 100,000 and 10,000)"},
+       .help = "characters of a string and elements of an array, else 16 (JSON: 100,000 and 10,000); properties, where "
+               "that is more than 1,024"},
   };
 }
 
@@ -34,6 +36,7 @@ v8::InspectOptions inspect_options(const Args& args, uint32_t depth) {
   bool chosen = args.number("length").has_value();
   options.max_elements = args.json() && !chosen ? kJsonElements : length;
   options.max_text = args.json() && !chosen ? kJsonText : length;
+  options.max_properties = std::max(options.max_properties, args.json() && !chosen ? kJsonElements : length);
   if (args.has("full-string")) options.max_text = std::numeric_limits<uint32_t>::max();
   options.map = args.has("print-map");
   options.source = args.has("print-source");

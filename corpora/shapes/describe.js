@@ -163,4 +163,4 @@ function closure(name, callable, ...scopes) {
 }
 closure.unset = {};
 
-module.exports = {describe, show, tell, attempt, evaluated, closure, gallery, told, skipped: () => skipped};
+module.exports = {describe, kindOf, show, tell, attempt, evaluated, closure, gallery, told, skipped: () => skipped};

@@ -1,6 +1,6 @@
 'use strict';
 // Namespaces of modules, and WebAssembly.
-const {describe, show, tell, attempt} = require('./describe.js');
+const {describe, kindOf, show, tell, attempt} = require('./describe.js');
 
 function namespace(name, value, known = {}) {
   const properties = {};
@@ -72,7 +72,7 @@ function wasm() {
   attempt(() => {
     const big = new WebAssembly.Memory({initial: 2, maximum: 5, shared: true});
     big.buffer;
-    tell('wasmSharedMemory', big, {kind, internal: {buffer: {kind: 'sharedarraybuffer', length: 131072}}});
+    tell('wasmSharedMemory', big, {kind, internal: {buffer: {kind: kindOf(big.buffer), length: 131072}}});
   });
 }
 

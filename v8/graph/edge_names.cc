@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "v8/objects/scope_info.h"
 #include "v8/objects/shape.h"
 
 namespace inquest::v8 {
@@ -244,10 +243,10 @@ bool EdgeNames::is_generator(uint64_t word, const MapInfo& map) const {
          objects_.is_function(objects_.field(word, kAfterHeader)) && is_smi(objects_.field(word, kContinuation));
 }
 
-const std::vector<std::string>& EdgeNames::local_names(uint64_t scope_info) {
-  auto [entry, fresh] = scope_names_.try_emplace(scope_info);
-  if (!fresh) return entry->second;
-  if (auto scope = ScopeInfo::read(objects_, scope_info)) entry->second = scope->local_names();
+/// All contexts of a scope have the same slots.
+const ContextSlots& EdgeNames::context_slots_of(uint64_t context) {
+  auto [entry, fresh] = scope_slots_.try_emplace(objects_.field(context, 16));
+  if (fresh) entry->second = context_slots(objects_, context);
   return entry->second;
 }
 
@@ -256,15 +255,10 @@ EdgeName EdgeNames::of_context(uint64_t holder, const MapInfo& map, uint64_t off
   if (offset == 24) return internal("previous");
   uint64_t index = offset / 8 - 2;
   if (map.rule == SizeRule::kNativeContext) return internal(index);
-  uint64_t length = static_cast<uint32_t>(smi_value(objects_.field(holder, 8))) & 0x3fffffff;
-  const std::vector<std::string>& names = local_names(objects_.field(holder, 16));
-  constexpr uint64_t kMinHeader = 2, kMaxHeader = 4;
-  if (names.empty() || length < names.size() + kMinHeader || length > names.size() + kMaxHeader) {
-    return internal(index);
-  }
-  uint64_t header = length - names.size();
-  if (index < header) return internal("extension");
-  return {.kind = EdgeKind::kContext, .name = names[index - header]};
+  const ContextSlots& slots = context_slots_of(holder);
+  if (index < slots.first) return internal("extension");
+  if (index - slots.first >= slots.names.size()) return internal(index);
+  return {.kind = EdgeKind::kContext, .name = slots.names[index - slots.first]};
 }
 
 EdgeName EdgeNames::of_internal(uint64_t holder, const MapInfo& map, uint64_t offset) {

@@ -13,6 +13,7 @@
 #include "v8/graph/edge.h"
 #include "v8/graph/object_references.h"
 #include "v8/heap/root_set.h"
+#include "v8/objects/context_locals.h"
 #include "v8/objects/object_reader.h"
 
 namespace inquest::v8 {
@@ -57,7 +58,7 @@ class EdgeNames {
   std::optional<EdgeName> dictionary_property(uint64_t store, uint64_t offset) const;
   std::optional<EdgeName> collection_entry(uint64_t store, uint64_t offset) const;
   std::optional<EdgeName> ephemeron_entry(uint64_t store, uint64_t offset) const;
-  const std::vector<std::string>& local_names(uint64_t scope_info);
+  const ContextSlots& context_slots_of(uint64_t context);
   bool is_generator(uint64_t word, const MapInfo& map) const;
   uint32_t inobject_properties(const MapInfo& map) const;
 
@@ -67,7 +68,7 @@ class EdgeNames {
   Walker walker_;
   ObjectReferences references_;
   RootSet ordered_hash_map_, ordered_hash_set_, ephemeron_hash_table_;
-  std::unordered_map<uint64_t, std::vector<std::string>> scope_names_;
+  std::unordered_map<uint64_t, ContextSlots> scope_slots_;  ///< by ScopeInfo
 };
 
 }  // namespace inquest::v8

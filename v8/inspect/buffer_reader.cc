@@ -15,6 +15,8 @@ constexpr std::pair<std::string_view, ElementType> kClasses[] = {
     {"BigInt64Array", ElementType::kBigInt64}, {"BigUint64Array", ElementType::kBigUint64},
 };
 constexpr uint32_t kIsShared = 1u << 4;  ///< JSArrayBuffer::IsSharedBit, after external, detachable, was-detached, ...
+constexpr uint32_t kIsResizable = 1u << 5;  ///< JSArrayBuffer::IsResizableByJsBit, of shared ones: growable
+constexpr uint32_t kTracksLength = 1;       ///< JSArrayBufferView::IsLengthTrackingBit
 constexpr uint32_t kIsSharedBefore = 1u << 3;  ///< until 7.8 the bit behind it was IsWasmMemoryBit
 constexpr V8Version kFlagsMoved{8, 0};
 constexpr int kMaxPrototypes = 64;
@@ -53,7 +55,9 @@ uint64_t element_size(ElementType type) {
 /// v8dbg names these offsets in all versions. What it leaves out follows: the buffer stands in front of the offset
 /// (two words in front of it from 12.9 on, where a bit field lies between), the base pointer behind the external one,
 /// the flags behind the extension, which follows the backing store from 8.x on.
-BufferReader::BufferReader(const ObjectReader& objects, const Constants& constants) : objects_(objects) {
+BufferReader::BufferReader(const SourcePositions& positions, const Constants& constants)
+    : positions_(positions), objects_(positions.objects()) {
+  const ObjectReader& objects = objects_;
   bool old = objects.heap().layout().version < V8Version{8, 0};
   data_in_elements_ =
       objects.heap().layout().version < V8Version{7, 8} && !constants.field("JSTypedArray", "external_pointer");
@@ -65,36 +69,93 @@ BufferReader::BufferReader(const ObjectReader& objects, const Constants& constan
   buffer_ = static_cast<uint16_t>(view_offset_ - (view_offset_ >= 48 ? 16 : 8));
   external_ = or_else(constants.field("JSTypedArray", "external_pointer"), 56);
   base_ = or_else(constants.field("JSTypedArray", "base_pointer"), external_ + 8);
+  // The flags follow the length (of a typed array there are two, in bytes and in elements) or, from 12.9 on, stand in
+  // front of the offset.
+  bool behind_length = external_ == view_length_ + 24;
+  view_flags_ = static_cast<uint16_t>(view_offset_ >= 48 ? view_offset_ - 8 : behind_length ? view_length_ + 8 : 0);
+}
+
+uint32_t BufferReader::flags_of(uint64_t array_buffer) const {
+  return static_cast<uint32_t>(objects_.field(array_buffer, flags_));
+}
+
+/// A growable SharedArrayBuffer has no length of its own, because other threads may make it longer: that is in the
+/// BackingStore (src/objects/backing-store.h: start, length, greatest length), behind the ArrayBufferExtension, which
+/// is told from other memory by what the buffer knows itself.
+std::optional<uint64_t> BufferReader::growable_size(uint64_t array_buffer) const {
+  constexpr uint64_t kWords = 4;
+  const MemoryReader& memory = objects_.heap().target().memory();
+  uint64_t start = objects_.field(array_buffer, store_), greatest = objects_.field(array_buffer, length_ + 8u);
+  Address extension(objects_.field(array_buffer, store_ + 8u));
+  for (uint64_t i = 0; i < kWords; ++i) {
+    auto word = memory.read_u64(extension + 8 * i);
+    if (!word || *word == 0 || (*word & kTagMask) != 0) continue;
+    Address backing_store(*word);
+    auto first = memory.read_u64(backing_store), size = memory.read_u64(backing_store + 8);
+    auto limit = memory.read_u64(backing_store + 16);
+    if (first && size && limit && *first == start && *limit == greatest && *size <= *limit) return *size;
+  }
+  return std::nullopt;
 }
 
 Bytes BufferReader::array_buffer(uint64_t word) const {
-  return {Address(objects_.field(word, store_)), objects_.field(word, length_)};
+  Bytes bytes{Address(objects_.field(word, store_)), objects_.field(word, length_)};
+  constexpr uint32_t kGrowable = kIsShared | kIsResizable;
+  if (view_flags_ != 0 && bytes.size == 0 && (flags_of(word) & kGrowable) == kGrowable) {
+    bytes.size = growable_size(word).value_or(0);
+  }
+  return bytes;
 }
 
 bool BufferReader::is_shared(uint64_t array_buffer) const {
   uint32_t bit = objects_.heap().layout().rules < kFlagsMoved ? kIsSharedBefore : kIsShared;
-  return (static_cast<uint32_t>(objects_.field(array_buffer, flags_)) & bit) != 0;
+  return (flags_of(array_buffer) & bit) != 0;
+}
+
+bool BufferReader::tracks_length(uint64_t view) const {
+  return view_flags_ != 0 && (static_cast<uint32_t>(objects_.field(view, view_flags_)) & kTracksLength) != 0;
 }
 
 Bytes BufferReader::view(uint64_t word, bool typed_array) const {
   uint64_t size = objects_.field(word, view_length_);
-  if (!typed_array) {
-    Bytes buffer = array_buffer(buffer_of(word));
-    uint64_t offset = offset_of(word);
-    if (offset > buffer.size || size > buffer.size - offset) return {};
-    return {buffer.address + offset, size};
-  }
-  // Elements in the heap: `external` is then what must be added to the tagged base to reach the data.
   uint64_t base = objects_.field(word, base_), external = objects_.field(word, external_);
-  if (data_in_elements_) {  // FixedTypedArrayBase: length 8, base pointer 16, external pointer 24
+  if (typed_array && data_in_elements_) {  // FixedTypedArrayBase: length 8, base pointer 16, external pointer 24
     uint64_t elements = objects_.field(word, 16);
     base = objects_.field(elements, 16);
     external = objects_.field(elements, 24);
   }
-  return {Address(external + (is_heap_object(base) ? base : 0)), size};
+  // Elements in the heap: `external` is then what must be added to the tagged base to reach the data. The buffer of
+  // such an array knows nothing of them.
+  if (typed_array && is_heap_object(base)) return {Address(external + base), size};
+  Bytes buffer = array_buffer(buffer_of(word));
+  uint64_t offset = offset_of(word);
+  if (offset > buffer.size) return {};
+  if (tracks_length(word)) {
+    size = buffer.size - offset;
+    auto type = typed_array ? element_type(word) : std::nullopt;
+    if (type) size -= size % element_size(*type);
+  }
+  if (size > buffer.size - offset) return {};
+  return {typed_array ? Address(external) : buffer.address + offset, size};
+}
+
+/// By a constructor of V8's own, or one of a class that extends it.
+std::optional<ElementType> BufferReader::type_made_by(uint64_t function) const {
+  for (int i = 0; i < kMaxPrototypes && objects_.is_function(function); ++i) {
+    bool builtin = positions_.script_of(positions_.shared_of(function)) == 0;
+    auto type = builtin ? element_type_of(objects_.function_name(function)) : std::nullopt;
+    if (type) return type;
+    const MapInfo* map = objects_.map_of(function);
+    function = objects_.field(map->map + 1, objects_.heap().layout().map.prototype);
+  }
+  return std::nullopt;
 }
 
 std::optional<ElementType> BufferReader::element_type(uint64_t typed_array) const {
+  const MapInfo* own = objects_.map_of(typed_array);
+  if (own == nullptr) return std::nullopt;
+  if (auto type = type_made_by(objects_.constructor_of_map(*own))) return type;
+  // The constructor that the prototypes tell.
   uint64_t constructor_key = objects_.heap().root_near("constructor_string", typed_array);
   uint64_t object = typed_array;
   for (int i = 0; i < kMaxPrototypes; ++i) {
@@ -103,7 +164,7 @@ std::optional<ElementType> BufferReader::element_type(uint64_t typed_array) cons
     object = objects_.field(map->map + 1, objects_.heap().layout().map.prototype);
     auto constructor = objects_.own_data_property(object, constructor_key);
     if (!constructor || !objects_.is_function(*constructor)) continue;
-    if (auto type = element_type_of(objects_.function_name(*constructor))) return type;
+    if (auto type = type_made_by(*constructor)) return type;
   }
   return std::nullopt;
 }

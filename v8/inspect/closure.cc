@@ -1,6 +1,9 @@
 // Functions, the variables they close over, and contexts by themselves.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "v8/inspect/inspector.h"
 #include "v8/objects/context_locals.h"
 
@@ -9,6 +12,20 @@ namespace {
 constexpr size_t kMaxContexts = 64;      ///< of one function's chain
 constexpr size_t kMaxSource = 1u << 20;  ///< UTF-16 units
 }  // namespace
+
+/// Whether `new Function` (or the same for async functions and generators) made it: V8 puts "(function anonymous(" in
+/// front of the parameters then, and keeps no name (CreateDynamicFunction, src/builtins/builtins-function.cc).
+bool Inspector::is_dynamic(uint64_t function) const {
+  constexpr std::string_view kBegins[] = {"(function anonymous(", "(async function anonymous(", "(function* anonymous(",
+                                          "(async function* anonymous("};
+  uint64_t script = positions_.script_of(positions_.shared_of(function));
+  auto range = script != 0 ? positions_.range_of(positions_.shared_of(function)) : std::nullopt;
+  if (!range || !positions_.scripts().is_eval(script)) return false;
+  return std::ranges::any_of(kBegins, [&](std::string_view begin) {
+    bool fits = range->start == 1 || range->start + 1 == static_cast<int64_t>(begin.size());
+    return fits && positions_.scripts().has_text(script, 0, begin);
+  });
+}
 
 /// The text of a function, of a class from its `class` to its closing brace.
 std::optional<SourceRange> Inspector::text_of(uint64_t function, ValueKind kind) const {
@@ -74,6 +91,7 @@ void Inspector::add_context(uint64_t context, uint32_t depth, Value& value) {
     named.value = variable.is_number ? number_value(variable.number) : tree(variable.value, depth - 1);
     value.properties.push_back(std::move(named));
   }
+  if (contents.with_object != 0) internal(value, "with", contents.with_object, depth);
 }
 
 }  // namespace inquest::v8

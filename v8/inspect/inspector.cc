@@ -85,8 +85,8 @@ Inspector::Inspector(const Heap& heap)
       maps_(heap.new_map_cache()),
       objects_(heap, maps_),
       kinds_(objects_),
-      buffers_(objects_, heap.constants()),
       positions_(objects_),
+      buffers_(positions_, heap.constants()),
       context_offset_(static_cast<uint16_t>(heap.layout().js_function_shared + kContextAfterShared)) {
   for (const Isolate& isolate : heap.isolates()) names_.emplace_back(objects_, isolate.index);
 }
@@ -228,7 +228,8 @@ void Inspector::set_primitive(uint64_t word, Value& value) {
 std::string Inspector::function_name(uint64_t word) const {
   auto own = objects_.own_data_property(word, heap_.root_near("name_string", word));
   if (own && objects_.is_string(*own)) return objects_.string(*own, kMaxName).value_or("");
-  return objects_.function_name(word);
+  std::string name = objects_.function_name(word);
+  return name.empty() && is_dynamic(word) ? "anonymous" : name;
 }
 
 /// Constructor names; most follow from the map alone.

@@ -56,8 +56,14 @@ class Inspector {
   void add_elements(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
   void add_array_store(uint64_t store, uint64_t count, uint32_t depth, Value& value);
   void add_double_store(uint64_t store, uint64_t count, Value& value);
-  void add_number_dictionary(uint64_t store, uint32_t depth, Value& value);
+  struct NumberedSlot {
+    uint64_t index = 0;
+    ObjectReader::Property property;
+  };
+  std::vector<NumberedSlot> number_dictionary(uint64_t store) const;
+  void add_numbered(std::vector<NumberedSlot> slots, uint32_t depth, Value& value);
   void add_sloppy_arguments(uint64_t store, uint32_t depth, Value& value);
+  void add_slow_arguments(uint64_t store, uint64_t mapped, uint32_t depth, Value& value);
   Value property_value(const ObjectReader::Property& property, uint32_t depth);
 
   // builtins.cc
@@ -100,6 +106,7 @@ class Inspector {
   void add_function(uint64_t word, uint32_t depth, Value& value);
   void set_place(uint64_t word, Value& value);
   void add_source(uint64_t word, Value& value);
+  bool is_dynamic(uint64_t function) const;
   std::optional<SourceRange> text_of(uint64_t function, ValueKind kind) const;
   void add_context(uint64_t context, uint32_t depth, Value& value);
 
@@ -116,8 +123,8 @@ class Inspector {
   MapCache maps_;
   ObjectReader objects_;
   Kinds kinds_;
-  BufferReader buffers_;
   SourcePositions positions_;
+  BufferReader buffers_;
   std::vector<ConstructorNames> names_;
   std::vector<std::optional<std::string>> type_names_;  ///< by index of the map
   std::vector<std::optional<bool>> plain_;              ///< by index of the map

@@ -114,7 +114,15 @@ ValueKind Kinds::by_fields(const MapInfo& map, uint64_t word) const {
   if (has_map(first, ordered_hash_set_)) return ValueKind::kSet;
   if (has_map(first, ephemeron_hash_table_)) return ValueKind::kWeakMap;
   bool resumable = map.instance_size >= 80 && objects_.is_function(first) && is_smi(objects_.field(word, 64));
-  return resumable ? ValueKind::kGenerator : ValueKind::kObject;
+  if (!resumable) return ValueKind::kObject;
+  // Behind a generator's own ten words an async function has its promise, an async generator its queue of requests and
+  // whether it awaits (src/objects/js-generator.tq).
+  constexpr uint8_t kGeneratorWords = 10;
+  switch (map.inobject_start) {
+    case kGeneratorWords + 1: return ValueKind::kAsyncFunction;
+    case kGeneratorWords + 2: return ValueKind::kAsyncGenerator;
+    default: return ValueKind::kGenerator;
+  }
 }
 
 }  // namespace inquest::v8

@@ -21,11 +21,6 @@ constexpr uint64_t kUndefinedNan = 0xfff6fffffff6ffff;
 constexpr uint64_t kNumberDictionaryPrefix = 1;
 constexpr uint64_t kMaxMapped = 1u << 20;
 
-struct NumberedSlot {
-  uint64_t index = 0;
-  ObjectReader::Property property;
-};
-
 Value of_kind(ValueKind kind) {
   Value value;
   value.kind = kind;
@@ -118,7 +113,7 @@ void Inspector::add_elements(uint64_t word, const MapInfo& map, uint32_t depth, 
   if (store_map == nullptr) return;
   const std::string& name = heap_.types()[store_map->type].name;
   if (name == "FixedDoubleArray") return add_double_store(store, element_count(objects_, map, word), value);
-  if (name == "NumberDictionary") return add_number_dictionary(store, depth, value);
+  if (name == "NumberDictionary") return add_numbered(number_dictionary(store), depth, value);
   if (name == "SloppyArgumentsElements" ||
       store_map->map + 1 == heap_.root_near("sloppy_arguments_elements_map", store)) {
     return add_sloppy_arguments(store, depth, value);
@@ -169,10 +164,10 @@ void Inspector::add_double_store(uint64_t store, uint64_t count, Value& value) {
 }
 
 /// HashTable (src/objects/hash-table.h): three counters, the prefix, then key, value, details of each entry.
-void Inspector::add_number_dictionary(uint64_t store, uint32_t depth, Value& value) {
-  uint64_t capacity = objects_.field(store, 32);
-  if (!is_smi(capacity) || smi_value(capacity) < 0) return;
+std::vector<Inspector::NumberedSlot> Inspector::number_dictionary(uint64_t store) const {
   std::vector<NumberedSlot> slots;
+  uint64_t capacity = objects_.field(store, 32);
+  if (!is_smi(capacity) || smi_value(capacity) < 0) return slots;
   uint64_t at = 16 + 8 * (3 + kNumberDictionaryPrefix);
   for (int64_t i = 0; i < smi_value(capacity); ++i, at += 24) {
     if (!heap_.pages().object_bytes(store - 1, at, 24)) break;
@@ -185,6 +180,10 @@ void Inspector::add_number_dictionary(uint64_t store, uint32_t depth, Value& val
     slot.property.accessor = (slot.property.details & heap_.layout().property.kind_mask) != 0;
     slots.push_back(slot);
   }
+  return slots;
+}
+
+void Inspector::add_numbered(std::vector<NumberedSlot> slots, uint32_t depth, Value& value) {
   std::ranges::sort(slots, {}, &NumberedSlot::index);
   for (const NumberedSlot& slot : slots) {
     if (elements_full(value) || values_ > options_.max_values) {
@@ -207,6 +206,7 @@ void Inspector::add_sloppy_arguments(uint64_t store, uint32_t depth, Value& valu
   uint64_t context = objects_.field(store, 16), arguments = objects_.field(store, 24);
   uint64_t mapped = static_cast<uint64_t>(smi_value(length)) - (array && smi_value(length) >= 2 ? 2 : 0);
   uint64_t hole = heap_.root_near("the_hole_value", store);
+  if (is_named(arguments, "NumberDictionary")) return add_slow_arguments(store, std::min(mapped, kMaxMapped), depth, value);
   uint64_t count_word = objects_.field(arguments, 8);
   uint64_t count = is_smi(count_word) && smi_value(count_word) > 0 ? static_cast<uint64_t>(smi_value(count_word)) : 0;
   count = std::min(std::max(count, mapped), kMaxMapped);
@@ -225,6 +225,30 @@ void Inspector::add_sloppy_arguments(uint64_t store, uint32_t depth, Value& valu
     entry.value = tree(element, depth - 1);
     value.elements.push_back(std::move(entry));
   }
+}
+
+/// Arguments of which one was deleted or redefined. What is still mapped and has attributes of its own is an
+/// AliasedArgumentsEntry in the dictionary: a Smi, the slot of the context.
+void Inspector::add_slow_arguments(uint64_t store, uint64_t mapped, uint32_t depth, Value& value) {
+  uint64_t context = objects_.field(store, 16);
+  auto in_context = [&](uint64_t slot) { return objects_.field(context, 16 + 8 * static_cast<uint64_t>(smi_value(slot))); };
+  std::vector<NumberedSlot> slots;
+  std::vector<bool> is_mapped(mapped);
+  for (uint64_t i = 0; i < mapped; ++i) {
+    uint64_t slot = objects_.field(store, 32 + 8 * i);
+    if (!is_smi(slot) || smi_value(slot) < 0) continue;
+    is_mapped[i] = true;
+    slots.push_back({.index = i, .property = {.value = in_context(slot)}});
+  }
+  for (NumberedSlot& slot : number_dictionary(objects_.field(store, 24))) {
+    if (slot.index < mapped && is_mapped[slot.index]) continue;
+    uint64_t alias = slot.property.accessor ? 0 : slot.property.value;
+    if (is_named(alias, "AliasedArgumentsEntry") && is_smi(objects_.field(alias, 8))) {
+      slot.property.value = in_context(objects_.field(alias, 8));
+    }
+    slots.push_back(slot);
+  }
+  add_numbered(std::move(slots), depth, value);
 }
 
 }  // namespace inquest::v8

@@ -85,19 +85,35 @@ ScopeInfo::FunctionNames ScopeInfo::function_names() const {
   return names;
 }
 
-/// The flags moved between minors here. The name is followed by its slot, a Smi; then comes the inferred name.
-ScopeInfo::FunctionNames ScopeInfo::function_names_in_fixed_array() const {
-  FunctionNames names;
+/// The flags moved between minors here. The name is followed by its slot, a Smi; then comes the inferred name. 0: none.
+uint64_t ScopeInfo::function_name_in_fixed_array() const {
   uint64_t at = locals_end();
   for (int i = 0; i < 3; ++i, at += 8) {
     uint64_t word = field(at);
     if (is_smi(word)) continue;
-    if (!objects_.is_string(word) || !is_smi(field(at + 8))) break;
-    names.name = objects_.string(word).value_or("");
-    names.inferred = objects_.string(field(at + 16)).value_or("");
-    break;
+    return objects_.is_string(word) && is_smi(field(at + 8)) ? at : 0;
   }
+  return 0;
+}
+
+ScopeInfo::FunctionNames ScopeInfo::function_names_in_fixed_array() const {
+  FunctionNames names;
+  uint64_t at = function_name_in_fixed_array();
+  if (at == 0) return names;
+  names.name = objects_.string(field(at)).value_or("");
+  names.inferred = objects_.string(field(at + 16)).value_or("");
   return names;
+}
+
+/// FunctionVariableBits, a VariableAllocationInfo: 2 is kContext.
+std::optional<ScopeInfo::FunctionVariable> ScopeInfo::function_variable() const {
+  constexpr uint32_t kInContext = 2;
+  if (!fixed_array_ && (flags_ >> 12 & 3) != kInContext) return std::nullopt;
+  uint64_t at = fixed_array_ ? function_name_in_fixed_array() : function_name_at();
+  if (at == 0) return std::nullopt;
+  uint64_t slot = field(at + 8);
+  if (!objects_.is_string(field(at)) || !is_smi(slot) || smi_value(slot) <= 0) return std::nullopt;
+  return FunctionVariable{objects_.string(field(at)).value_or(""), static_cast<uint64_t>(smi_value(slot)), !fixed_array_};
 }
 
 std::optional<std::pair<int32_t, int32_t>> ScopeInfo::range() const {

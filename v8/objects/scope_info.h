@@ -33,6 +33,14 @@ class ScopeInfo {
   };
   FunctionNames function_names() const;
 
+  struct FunctionVariable {
+    std::string name;
+    uint64_t slot = 0;     ///< of the context, counted from its ScopeInfo
+    bool certain = false;  ///< whether the flags say that it is there; until 9.x `slot` may be a register instead
+  };
+  /// The variable that holds a function under its own name, where it is kept in the context.
+  std::optional<FunctionVariable> function_variable() const;
+
   /// Start and end as offsets in the source; nothing when it keeps no positions.
   std::optional<std::pair<int32_t, int32_t>> range() const;
 
@@ -45,6 +53,7 @@ class ScopeInfo {
   /// The first of the optional words.
   uint64_t locals_end() const;
   uint64_t function_name_at() const;
+  uint64_t function_name_in_fixed_array() const;
   FunctionNames function_names_in_fixed_array() const;
   std::optional<std::pair<int32_t, int32_t>> range_in_fixed_array() const;
   std::optional<std::pair<int32_t, int32_t>> range_at(uint64_t at) const;
