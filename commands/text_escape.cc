@@ -16,7 +16,10 @@ struct Decoded {
   bool valid = false;
 };
 
-/// The first character of non-empty `text`; overlong forms, surrogates and values above U+10FFFF are not valid.
+/// Strings of JavaScript may have surrogates alone; text has them in the form of other code points (WTF-8).
+bool is_surrogate(char32_t code_point) { return code_point >= 0xd800 && code_point < 0xe000; }
+
+/// The first character of non-empty `text`; overlong forms and values above U+10FFFF are not valid.
 Decoded decode_utf8(std::string_view text) {
   auto byte = [&](size_t index) { return static_cast<uint8_t>(text[index]); };
   uint8_t first = byte(0);
@@ -29,8 +32,7 @@ Decoded decode_utf8(std::string_view text) {
     value = value << 6 | (byte(i) & 0x3f);
   }
   bool overlong = (length == 3 && value < 0x800) || (length == 4 && value < 0x10000);
-  bool surrogate = value >= 0xd800 && value < 0xe000;
-  if (overlong || surrogate || value > 0x10ffff) return {};
+  if (overlong || value > 0x10ffff) return {};
   return {value, length, true};
 }
 
@@ -92,7 +94,7 @@ std::string escape_text(std::string_view text, LineBreaks line_breaks) {
       fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<uint8_t>(text[0]));
     } else if (next.code_point == '\n' && line_breaks == LineBreaks::kKeep) {
       out += '\n';
-    } else if (control || is_direction_control(next.code_point)) {
+    } else if (control || is_direction_control(next.code_point) || is_surrogate(next.code_point)) {
       append_escaped(out, next.code_point);
     } else {
       out.append(text.substr(0, next.length));
@@ -149,7 +151,7 @@ void append_json_string(std::string& out, std::string_view text) {
       out += "\\n";
     } else if (next.code_point == '\t') {
       out += "\\t";
-    } else if (next.code_point < 0x20 || next.code_point == 0x7f) {
+    } else if (next.code_point < 0x20 || next.code_point == 0x7f || is_surrogate(next.code_point)) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<uint32_t>(next.code_point));
     } else {
       out.append(text.substr(0, next.length));

@@ -77,7 +77,7 @@ function describe(value, depth = 4, above = []) {
     case 'boolean': return {kind: 'boolean', value};
     case 'number': return {kind: 'number', value: text(value)};
     case 'bigint': return {kind: 'bigint', value: String(value)};
-    case 'string': return {kind: 'string', value: value.isWellFormed && !value.isWellFormed() ? undefined : value, length: value.length};
+    case 'string': return {kind: 'string', value, length: value.length};
     case 'symbol': return {kind: 'symbol', value: value.description || ''};
   }
   if (value === null) return {kind: 'null'};

@@ -7,7 +7,7 @@ import subprocess
 from heap_snapshot import BIGINTS, FUNCTIONS, FUNCTION_TYPES, NUMBERS, STRINGS, SYMBOLS, Row
 
 TIMEOUT_S = 120
-REFERRERS_AT_ONCE = 250
+COMMANDS_AT_ONCE = 250
 _GROUPS = {"(String)": STRINGS, "(Symbol)": SYMBOLS, "(BigInt)": BIGINTS, "(Number)": NUMBERS, "(HeapNumber)": NUMBERS}
 
 
@@ -35,22 +35,26 @@ class Inquest:
             raise InquestFailed(f"inquest {' '.join(words)}: schema {answer.get('schema')} is not 1")
         return answer
 
-    def census(self, *options: str) -> dict:
-        return self.json("v8", "findjsobjects", *options)
-
-
-    def referrers(self, addresses: list[int]) -> list[list[dict]]:
-        """The rows of `v8 findrefs` for many objects, by one session each for some of them."""
-        rows = []
-        for start in range(0, len(addresses), REFERRERS_AT_ONCE):
-            words = []
-            for address in addresses[start:start + REFERRERS_AT_ONCE]:
-                words += ["-o", f"v8 findrefs --all --internal --json {address:#x}"]
+    def answers(self, commands: list[str]) -> list[dict]:
+        """The JSON of many commands, by one session for some of them each."""
+        answers = []
+        for start in range(0, len(commands), COMMANDS_AT_ONCE):
+            words = [word for command in commands[start:start + COMMANDS_AT_ONCE] for word in ("-o", command)]
             text, place, decoder = self.run(*words), 0, json.JSONDecoder()
             while (place := text.find("{", place)) >= 0:
                 answer, place = decoder.raw_decode(text, place)
-                rows.append(answer["rows"])
-        return rows
+                answers.append(answer)
+        if len(answers) != len(commands):
+            raise InquestFailed(f"{len(answers)} answers to {len(commands)} commands, the first one {commands[0]}")
+        return answers
+
+    def census(self, *options: str) -> dict:
+        return self.json("v8", "findjsobjects", *options)
+
+    def referrers(self, addresses: list[int]) -> list[list[dict]]:
+        """The rows of `v8 findrefs` for many objects."""
+        return [answer["rows"] for answer in
+                self.answers([f"v8 findrefs --all --internal --json {address:#x}" for address in addresses])]
 
 
 def key_of_row(type_name: str) -> str | None:

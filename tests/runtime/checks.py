@@ -235,6 +235,19 @@ def _check_gallery(context: Context, directory: pathlib.Path) -> list[str]:
     return failures if len(told) > 100 and alone > 5 else [*failures, "the program told too little"]
 
 
+def check_shapes(context: Context, case: str) -> list[str]:
+    """Values in shapes that are rare, each by its path, against the program's own description."""
+    directory = context.make(case)
+    told = truth_of(directory)["values"]
+    inquest = context.open(directory)
+    gallery = inquest.json("v8", "findjsinstances", "Gallery")["rows"][0]["address"]
+    shown = inquest.answers([f"v8 inspect --json -s --depth 5 --path {name} {gallery}" for name in told])
+    failures = [failure for name, value in zip(told, shown) for failure in values.compare(value, told[name], name)]
+    failures += [f"{name}: {note['text']}" for name, value in zip(told, shown) for note in value.get("notes", [])]
+    context.say(f"{len(told)} values")
+    return failures if len(told) > 300 else [*failures, "the program told too little"]
+
+
 def check_references(context: Context, case: str) -> list[str]:
     """Who refers to 1,000 random objects against the retainers in V8's heap snapshot."""
     directory = context.make(case)
@@ -311,6 +324,7 @@ def _first_difference(expected: str, found: str) -> str:
 CHECKS = {
     "gt": check_snapshot,
     "values": check_values,
+    "shapes": check_shapes,
     "large": check_snapshot,
     "deep": check_snapshot,
     "leak": check_diff,

@@ -25,6 +25,7 @@ class Searcher {
         double_array_(heap, "fixed_double_array_map"),
         raw_doubles_(heap.layout().table.unboxed_doubles) {
     bool small = number == std::trunc(number) && number >= -2147483648.0 && number <= 2147483647.0;
+    if (auto type = heap.constants().type("MutableHeapNumber")) mutable_number_ = static_cast<uint16_t>(*type);
     if (small) smi_ = uint64_t{static_cast<uint32_t>(static_cast<int32_t>(number))} << 32;
   }
 
@@ -35,7 +36,7 @@ class Searcher {
     const std::byte* bytes = bytes_at(page, address);
     const MapInfo* map = maps_.find(word_of(bytes));
     if (map == nullptr) return;
-    bool doubles = double_array_.contains(map->map + 1), boxed = map->category == Category::kNumber;
+    bool doubles = double_array_.contains(map->map + 1), boxed = map->category == Category::kNumber || map->type == mutable_number_;
     bool values = map->has_properties || map->rule == SizeRule::kContext ||
                   (map->category == Category::kInternal && map->body != Body::kData && map->body != Body::kCode &&
                    map->type != heap_.types().map);
@@ -75,6 +76,7 @@ class Searcher {
   double number_;
   RootSet double_array_;
   bool raw_doubles_;
+  uint16_t mutable_number_ = 0xffff;  ///< until 7.5 the box of a double field outside of its object
   std::optional<uint64_t> smi_;
 };
 

@@ -210,8 +210,6 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
   set_category(root_type("symbol", "Symbol"), Category::kSymbol);
   set_category(root_type("bigint", "BigInt"), Category::kBigInt);
   set_category(root_type("heap_number", "HeapNumber"), Category::kNumber);
-  // Until 7.5 doubles outside of objects have boxes of their own.
-  set_category(root_type("mutable_heap_number", "MutableHeapNumber"), Category::kNumber);
   set_category(table.free_space, Category::kFiller);
   set_category(root_type("one_pointer_filler", "Filler"), Category::kFiller);
   uint16_t hole = root_type("hole", "Hole");

@@ -15,8 +15,8 @@ constexpr std::pair<std::string_view, ElementType> kClasses[] = {
     {"BigInt64Array", ElementType::kBigInt64}, {"BigUint64Array", ElementType::kBigUint64},
 };
 constexpr uint32_t kIsShared = 1u << 4;  ///< JSArrayBuffer::IsSharedBit, after external, detachable, was-detached, ...
-constexpr uint32_t kIsResizable = 1u << 5;  ///< JSArrayBuffer::IsResizableByJsBit, of shared ones: growable
-constexpr uint32_t kTracksLength = 1;       ///< JSArrayBufferView::IsLengthTrackingBit
+constexpr uint32_t kIsResizable = 1u << 5;     ///< JSArrayBuffer::IsResizableByJsBit, of shared ones: growable
+constexpr uint32_t kTracksLength = 1;          ///< JSArrayBufferView::IsLengthTrackingBit
 constexpr uint32_t kIsSharedBefore = 1u << 3;  ///< until 7.8 the bit behind it was IsWasmMemoryBit
 constexpr V8Version kFlagsMoved{8, 0};
 constexpr int kMaxPrototypes = 64;

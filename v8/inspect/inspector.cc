@@ -16,6 +16,19 @@ namespace {
 constexpr uint64_t kMaxName = 1024;          ///< UTF-16 units of a property's name
 constexpr uint64_t kMaxBigIntDigits = 1024;  ///< of 64 bits
 constexpr int kContextAfterShared = 8;
+/// Surrogates that are no pair as U+FFFD.
+std::u16string well_formed(std::u16string text) {
+  auto is = [&](size_t i, char16_t first) { return i < text.size() && (text[i] & 0xfc00) == first; };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (is(i, 0xd800) && is(i + 1, 0xdc00)) {
+      ++i;
+    } else if (is(i, 0xd800) || is(i, 0xdc00)) {
+      text[i] = 0xfffd;
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Value number_value(double number) {
@@ -313,7 +326,10 @@ std::optional<std::string> Inspector::bytes(uint64_t word) {
   const MapInfo* map = objects_.map_of(word);
   if (map == nullptr) return std::nullopt;
   ValueKind kind = kinds_.of(*map, word);
-  if (kind == ValueKind::kString) return objects_.string(word, objects_.string_length(word).value_or(0));
+  if (kind == ValueKind::kString) {
+    std::u16string text = objects_.utf16(word, objects_.string_length(word).value_or(0));
+    return to_utf8(well_formed(std::move(text)));  // as Buffer.from has it
+  }
   Bytes bytes;
   if (kind == ValueKind::kTypedArray || kind == ValueKind::kDataView) {
     bytes = buffers_.view(word, kind == ValueKind::kTypedArray);

@@ -84,6 +84,8 @@ ValueKind Kinds::of(const MapInfo& map, uint64_t word) const {
   for (const auto& [words, kind] : oddballs_) {
     if (words.contains(word)) return kind;
   }
+  // Until 7.5 a double field outside of its object lies in a box of its own, which never leaves it.
+  if (objects_.heap().types()[map.type].name == "MutableHeapNumber") return ValueKind::kNumber;
   return ValueKind::kInternal;
 }
 

@@ -206,7 +206,8 @@ void Inspector::add_sloppy_arguments(uint64_t store, uint32_t depth, Value& valu
   uint64_t context = objects_.field(store, 16), arguments = objects_.field(store, 24);
   uint64_t mapped = static_cast<uint64_t>(smi_value(length)) - (array && smi_value(length) >= 2 ? 2 : 0);
   uint64_t hole = heap_.root_near("the_hole_value", store);
-  if (is_named(arguments, "NumberDictionary")) return add_slow_arguments(store, std::min(mapped, kMaxMapped), depth, value);
+  if (is_named(arguments, "NumberDictionary"))
+    return add_slow_arguments(store, std::min(mapped, kMaxMapped), depth, value);
   uint64_t count_word = objects_.field(arguments, 8);
   uint64_t count = is_smi(count_word) && smi_value(count_word) > 0 ? static_cast<uint64_t>(smi_value(count_word)) : 0;
   count = std::min(std::max(count, mapped), kMaxMapped);
@@ -231,7 +232,9 @@ void Inspector::add_sloppy_arguments(uint64_t store, uint32_t depth, Value& valu
 /// AliasedArgumentsEntry in the dictionary: a Smi, the slot of the context.
 void Inspector::add_slow_arguments(uint64_t store, uint64_t mapped, uint32_t depth, Value& value) {
   uint64_t context = objects_.field(store, 16);
-  auto in_context = [&](uint64_t slot) { return objects_.field(context, 16 + 8 * static_cast<uint64_t>(smi_value(slot))); };
+  auto in_context = [&](uint64_t slot) {
+    return objects_.field(context, 16 + 8 * static_cast<uint64_t>(smi_value(slot)));
+  };
   std::vector<NumberedSlot> slots;
   std::vector<bool> is_mapped(mapped);
   for (uint64_t i = 0; i < mapped; ++i) {

@@ -27,8 +27,8 @@ struct ContextSlots {
 ContextSlots context_slots(const ObjectReader& objects, uint64_t context);
 
 struct ContextContents {
-  uint64_t scope_info = 0;  ///< tagged; 0 when the object is no Context that this understands
-  uint64_t previous = 0;    ///< the enclosing Context; 0 at the end
+  uint64_t scope_info = 0;   ///< tagged; 0 when the object is no Context that this understands
+  uint64_t previous = 0;     ///< the enclosing Context; 0 at the end
   uint64_t with_object = 0;  ///< of a `with`: the object whose properties are in scope; else 0
   std::vector<ContextVariable> variables;
 };

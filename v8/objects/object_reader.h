@@ -39,7 +39,7 @@ class ObjectReader {
   }
 
   bool is_string(uint64_t word) const;
-  /// The characters as UTF-8 (lone surrogates become U+FFFD), at most `limit` UTF-16 units; nothing for non-strings.
+  /// The characters as `to_utf8` makes them, at most `limit` UTF-16 units; nothing for non-strings.
   std::optional<std::string> string(uint64_t word, size_t limit = 1024) const;
   /// The characters as they are, at most `limit` units; empty for non-strings.
   std::u16string utf16(uint64_t word, size_t limit) const;
@@ -107,7 +107,8 @@ class ObjectReader {
   bool follows_ = false;
 };
 
-/// UTF-16 to UTF-8, lone surrogates as U+FFFD.
+/// UTF-16 to UTF-8. Surrogates that are no pair become three bytes each, as other code points do (WTF-8), so that
+/// strings which differ stay different; who writes text escapes them.
 std::string to_utf8(std::u16string_view text);
 
 }  // namespace inquest::v8

@@ -113,7 +113,8 @@ std::optional<ScopeInfo::FunctionVariable> ScopeInfo::function_variable() const 
   if (at == 0) return std::nullopt;
   uint64_t slot = field(at + 8);
   if (!objects_.is_string(field(at)) || !is_smi(slot) || smi_value(slot) <= 0) return std::nullopt;
-  return FunctionVariable{objects_.string(field(at)).value_or(""), static_cast<uint64_t>(smi_value(slot)), !fixed_array_};
+  return FunctionVariable{objects_.string(field(at)).value_or(""), static_cast<uint64_t>(smi_value(slot)),
+                          !fixed_array_};
 }
 
 std::optional<std::pair<int32_t, int32_t>> ScopeInfo::range() const {

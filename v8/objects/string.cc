@@ -58,8 +58,6 @@ std::string to_utf8(std::u16string_view text) {
     uint32_t c = text[i];
     if (c >= 0xd800 && c < 0xdc00 && i + 1 < text.size() && text[i + 1] >= 0xdc00 && text[i + 1] < 0xe000) {
       c = 0x10000 + ((c - 0xd800) << 10) + (text[++i] - 0xdc00u);
-    } else if (c >= 0xd800 && c < 0xe000) {
-      c = 0xfffd;
     }
     append_utf8(c, out);
   }

@@ -45,6 +45,7 @@ MemberReader::MemberReader(const Heap& heap, Inspector& inspector)
     oddballs_.push_back(
         {root("undefined_value"), root("null_value"), root("true_value"), root("false_value"), root("the_hole_value")});
   }
+  if (auto type = heap.constants().type("MutableHeapNumber")) mutable_number_ = static_cast<uint16_t>(*type);
 }
 
 const MapInfo* MemberReader::map_of(uint64_t word) {
@@ -111,6 +112,10 @@ Member MemberReader::classified(uint64_t word) {
     if (word == known.yes || word == known.no) member.kind = Member::Kind::kBoolean;
     if (word == known.yes) member.number = 1;
     if (word == known.hole) member.kind = Member::Kind::kMissing;
+  }
+  if (map->type == mutable_number_) {
+    member.kind = Member::Kind::kNumber;
+    member.number = std::bit_cast<double>(objects_.field(word, 8));
   }
   return member;
 }

@@ -70,6 +70,7 @@ class MemberReader {
     std::unordered_map<uint64_t, bool> names;  ///< by key: whether it is this name
   };
   static constexpr size_t kRecent = 8;  ///< a power of two
+  uint16_t mutable_number_ = 0xffff;  ///< until 7.5 the box of a double field outside of its object
   struct Oddballs {
     uint64_t undefined = 0, null = 0, yes = 0, no = 0, hole = 0;
   };

@@ -13,11 +13,11 @@ TEST(EscapeText, LeavesWhatIsHarmless) {
 
 TEST(EscapeText, ShowsControlCharactersAndWrongBytes) {
   EXPECT_EQ(escape_text("a\nb\tc\x1b[31m\x7f"), "a\\nb\\tc\\x1b[31m\\x7f");
-  EXPECT_EQ(escape_text("\xc2\x9b"), "\\u009b");              // C1 control sequence introducer
-  EXPECT_EQ(escape_text("\xe2\x80\xae"), "\\u202e");          // right-to-left override
-  EXPECT_EQ(escape_text("x\xffy\xc3"), "x\\xffy\\xc3");       // never UTF-8; cut short
-  EXPECT_EQ(escape_text("\xc0\x80"), "\\xc0\\x80");           // overlong
-  EXPECT_EQ(escape_text("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // surrogate
+  EXPECT_EQ(escape_text("\xc2\x9b"), "\\u009b");         // C1 control sequence introducer
+  EXPECT_EQ(escape_text("\xe2\x80\xae"), "\\u202e");     // right-to-left override
+  EXPECT_EQ(escape_text("x\xffy\xc3"), "x\\xffy\\xc3");  // never UTF-8; cut short
+  EXPECT_EQ(escape_text("\xc0\x80"), "\\xc0\\x80");      // overlong
+  EXPECT_EQ(escape_text("\xed\xa0\x80"), "\\ud800");     // surrogate
   EXPECT_EQ(escape_text("a\nb", LineBreaks::kKeep), "a\nb");
 }
 
@@ -56,6 +56,9 @@ TEST(AppendJsonString, IsValidWhateverComesIn) {
                      "a\"\\\n\x01\xff"
                      "é");
   EXPECT_EQ(out, "\"a\\\"\\\\\\n\\u0001\xef\xbf\xbdé\"");
+  out.clear();
+  append_json_string(out, "\xed\xa0\xbdx\xf0\x9f\x98\x80");
+  EXPECT_EQ(out, "\"\\ud83dx\xf0\x9f\x98\x80\"") << "a surrogate that is no pair";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "tests/support/v8_page_builder.h"
 #include "v8/objects/object_reader.h"
+#include "v8/objects/string_text.h"
 
 namespace inquest::v8 {
 namespace {
@@ -41,16 +42,19 @@ TEST_F(Strings, Sequential) {
 TEST_F(Strings, TwoByteBecomesUtf8) {
   uint64_t text = v8.two_byte(u"a\u00e9\u20ac\U0001f600z");
   EXPECT_EQ(read(text), "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
-  EXPECT_EQ(read(text, 4), "a\xc3\xa9\xe2\x82\xac\xef\xbf\xbd") << "cut in the middle of a pair";
+  EXPECT_EQ(read(text, 4), "a\xc3\xa9\xe2\x82\xac\xed\xa0\xbd") << "cut in the middle of a pair";
 }
 
-TEST_F(Strings, LoneSurrogatesBecomeReplacementCharacters) {
+TEST_F(Strings, LoneSurrogatesStayWhatTheyAre) {
   constexpr char16_t kHigh = 0xd83d, kLow = 0xde00;
-  const std::string bad = "\xef\xbf\xbd";
-  EXPECT_EQ(to_utf8(std::u16string{kHigh}), bad);
-  EXPECT_EQ(to_utf8(std::u16string{kLow, u'x'}), bad + "x");
-  EXPECT_EQ(to_utf8(std::u16string{kHigh, u'x'}), bad + "x");
-  EXPECT_EQ(to_utf8(std::u16string{kHigh, kHigh, kLow}), bad + "\xf0\x9f\x98\x80");
+  const std::string high = "\xed\xa0\xbd", low = "\xed\xb8\x80";
+  EXPECT_EQ(to_utf8(std::u16string{kHigh}), high);
+  EXPECT_EQ(to_utf8(std::u16string{kLow, u'x'}), low + "x");
+  EXPECT_EQ(to_utf8(std::u16string{kHigh, u'x'}), high + "x");
+  EXPECT_EQ(to_utf8(std::u16string{kHigh, kHigh, kLow}), high + "\xf0\x9f\x98\x80");
+  for (std::u16string text : {std::u16string{kLow, kHigh}, std::u16string{u'a', kHigh}}) {
+    EXPECT_EQ(to_utf16(to_utf8(text)), text);
+  }
   EXPECT_EQ(to_utf8(std::u16string{0xdbff, 0xdfff}), "\xf4\x8f\xbf\xbf");
 }
 
