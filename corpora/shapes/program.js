@@ -8,6 +8,7 @@ require('./buffers.js');
 const waiting = require('./waiting.js');
 const platform = require('./platform.js');
 require('./scopes.js');
+const {items, where} = require('./conditions.js');
 const {modules} = require('./modules.js');
 
 async function run() {
@@ -21,8 +22,8 @@ async function run() {
   collect();
   if (waiting.afterCollection) waiting.afterCollection();
   waiting.weakMapAfter();
-  process.keep = [gallery, arrays, waiting, platform];
-  require('fs').writeSync(1, JSON.stringify({values: told, skipped: skipped()}) + '\n');
+  process.keep = [gallery, items, arrays, waiting, platform];
+  require('fs').writeSync(1, JSON.stringify({values: told, skipped: skipped(), where}) + '\n');
   process.abort();
 }
 run().catch(error => {

@@ -117,6 +117,9 @@ for (let i = 0; i < 1000; i++) last = counter();
 const [whole, fraction, both, text, big] = last;
 tell('changing', counter, {kind: 'function', internal: {context: {properties: {
   whole: describe(whole), fraction: describe(fraction), both: describe(both), big: describe(big), text: {kind: 'string', length: text.length}}}}});
+const precise = (() => { let precisely = 0.125; return () => { precisely += 1000; }; })();
+for (let i = 0; i < 20; i++) precise();
+closure('precise', precise, {precisely: 20000.125});
 function* generating() { let inGenerator = 'g'; yield () => inGenerator; }
 closure('generatorScope', generating().next().value, {inGenerator: 'g'});
 (async function () { let inAsync = 'a'; closure('asyncScope', () => inAsync, {inAsync}); })();

@@ -25,6 +25,9 @@ class Searcher {
         double_array_(heap, "fixed_double_array_map"),
         raw_doubles_(heap.layout().table.unboxed_doubles) {
     bool small = number == std::trunc(number) && number >= -2147483648.0 && number <= 2147483647.0;
+    for (uint16_t type = 0; type < TypeTable::kTypes; ++type) {
+      if (heap.types()[type].name == "ContextCell") context_cell_ = type;
+    }
     if (auto type = heap.constants().type("MutableHeapNumber")) mutable_number_ = static_cast<uint16_t>(*type);
     if (small) smi_ = uint64_t{static_cast<uint32_t>(static_cast<int32_t>(number))} << 32;
   }
@@ -36,10 +39,12 @@ class Searcher {
     const std::byte* bytes = bytes_at(page, address);
     const MapInfo* map = maps_.find(word_of(bytes));
     if (map == nullptr) return;
-    bool doubles = double_array_.contains(map->map + 1), boxed = map->category == Category::kNumber || map->type == mutable_number_;
+    bool doubles = double_array_.contains(map->map + 1),
+         boxed = map->category == Category::kNumber || map->type == mutable_number_;
     bool values = map->has_properties || map->rule == SizeRule::kContext ||
                   (map->category == Category::kInternal && map->body != Body::kData && map->body != Body::kCode &&
                    map->type != heap_.types().map);
+    if (map->type == context_cell_) return look_at_cell(page, address, bytes, which);
     if (!doubles && !boxed && !(values && (smi_ || raw_doubles_))) return;
     if (!is_wanted(page, address, which)) return;
     uint64_t size = walker_.size(*map, bytes, page.area_end.value() - address);
@@ -58,6 +63,21 @@ class Searcher {
   }
 
  private:
+  /// A variable of a closure, from 14.x on: ContextCell (src/objects/contexts.h) has its tagged value at 8, its state
+  /// at 24 and what is kept unboxed at 32.
+  void look_at_cell(const Page& page, uint64_t address, const std::byte* bytes, Reachability which) {
+    constexpr uint64_t kTagged = 8, kState = 24, kRaw = 32, kSize = 40;
+    constexpr uint32_t kInt32 = 2, kFloat64 = 3;
+    if (page.area_end.value() - address < kSize) return;
+    auto state = static_cast<uint32_t>(word_of(bytes + kState));
+    uint64_t raw = word_of(bytes + kRaw);
+    bool holds = state == kInt32     ? static_cast<double>(static_cast<int32_t>(raw)) == number_
+                 : state == kFloat64 ? is_number(raw)
+                                     : smi_ && word_of(bytes + kTagged) == *smi_;
+    if (!holds || !is_wanted(page, address, which)) return;
+    add({address + 1, state == kInt32 || state == kFloat64 ? kRaw : kTagged});
+  }
+
   bool is_number(uint64_t bits) const {
     if (bits == kHoleNan || bits == kUndefinedNan) return false;
     auto value = std::bit_cast<double>(bits);
@@ -76,6 +96,7 @@ class Searcher {
   double number_;
   RootSet double_array_;
   bool raw_doubles_;
+  uint16_t context_cell_ = 0xffff;
   uint16_t mutable_number_ = 0xffff;  ///< until 7.5 the box of a double field outside of its object
   std::optional<uint64_t> smi_;
 };

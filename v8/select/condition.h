@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "postmortem/model/result.h"
+#include "v8/select/big_number.h"
 #include "v8/select/regex.h"
 
 namespace inquest::v8 {
@@ -25,7 +26,8 @@ using MemberPath = std::vector<std::string>;
 
 struct Undefined {};
 struct Null {};
-using Literal = std::variant<Undefined, Null, bool, double, std::string>;  ///< text is UTF-8
+/// Text is UTF-8. Integers that no double holds exactly, and all with an n, are a BigNumber.
+using Literal = std::variant<Undefined, Null, bool, double, std::string, BigNumber>;
 
 struct Condition {
   enum class Kind : uint8_t { kAnd, kOr, kNot, kCompare, kMatches, kExists, kTruth };

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <utility>
 
+#include "v8/objects/string_text.h"
 #include "v8/select/condition.h"
 
 namespace inquest::v8 {
@@ -130,11 +132,18 @@ class Parser {
       return mistake("this regular expression has no end");
     }
     bool ignore_case = false;
+    std::string flags;
     for (++at_; at_ < text_.size() && begins_name(text_[at_]); ++at_) {
-      if (text_[at_] != 'i')
-        return mistake(fmt::format("there is no flag {} of regular expressions, only i", text_[at_]));
-      ignore_case = true;
+      char flag = text_[at_];
+      if (flag == 'i') {
+        ignore_case = true;
+      } else if (flag == 'm' || flag == 's') {
+        flags += flag;
+      } else {
+        return mistake(fmt::format("there is no flag {} of regular expressions, only i, m and s", flag));
+      }
     }
+    if (!flags.empty()) source = fmt::format("(?{}){}", flags, source);
     auto pattern = Regex::parse(source, ignore_case);
     if (!pattern) {
       at_ = begin;
@@ -170,8 +179,14 @@ class Parser {
     }
     bool sign = (c == '-' || c == '+') && at_ + 1 < text_.size();
     if (is_digit(c) || c == '.' || (sign && (is_digit(text_[at_ + 1]) || text_[at_ + 1] == '.'))) {
-      if (auto value = number()) return Condition::Operand(Literal(*value));
+      if (auto value = number()) return Condition::Operand(std::move(*value));
       return mistake("this is no number");
+    }
+    if (sign && text_.substr(at_ + 1).starts_with("Infinity")) {
+      ++at_;
+      constexpr double kInfinity = std::numeric_limits<double>::infinity();
+      if (take_word("Infinity")) return Condition::Operand(Literal(c == '-' ? -kInfinity : kInfinity));
+      --at_;
     }
     static const std::pair<std::string_view, Literal> kWords[] = {
         {"true", true},
@@ -195,8 +210,9 @@ class Parser {
     for (; at_ < text_.size() && text_[at_] != quote; ++at_) {
       char c = text_[at_];
       if (c == '\\' && at_ + 1 < text_.size()) {
-        c = text_[++at_];
-        c = c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c == '0' ? '\0' : c;
+        ++at_;
+        if (!escaped(value)) return mistake("\\x and \\u need hexadecimal digits");
+        continue;
       }
       value += c;
     }
@@ -205,31 +221,100 @@ class Parser {
       return mistake("this text has no end");
     }
     ++at_;
-    return value;
+    return to_utf8(to_utf16(value));  // two escapes may be the halves of one character
   }
 
-  std::optional<double> number() {
+  /// What stands behind a backslash, as JavaScript reads it. `at_` is at its last character afterwards.
+  bool escaped(std::string& value) {
+    char c = text_[at_];
+    if (c != 'x' && c != 'u') {
+      constexpr std::string_view kLetters = "ntr0bfv", kMeanings("\n\t\r\0\b\f\v", 7);
+      size_t found = kLetters.find(c);
+      value += found == kLetters.npos ? c : kMeanings[found];
+      return true;
+    }
+    std::string_view rest = text_.substr(at_ + 1);
+    bool braces = c == 'u' && rest.starts_with('{');
+    size_t count = braces ? std::min(rest.find('}'), rest.size()) - 1 : c == 'x' ? 2 : 4;
+    std::string_view hexadecimal = rest.substr(braces ? 1 : 0, count);
+    uint32_t code = 0;
+    auto end = std::from_chars(hexadecimal.data(), hexadecimal.data() + hexadecimal.size(), code, 16);
+    bool whole = hexadecimal.size() == count && count > 0 && end.ptr == hexadecimal.data() + hexadecimal.size();
+    if (end.ec != std::errc() || !whole || code > 0x10ffff) return false;
+    at_ += count + (braces ? 2 : 0);
+    std::u16string units;
+    if (code < 0x10000) {
+      units = static_cast<char16_t>(code);
+    } else {
+      units = {static_cast<char16_t>(0xd800 + ((code - 0x10000) >> 10)),
+               static_cast<char16_t>(0xdc00 + (code & 0x3ff))};
+    }
+    value += to_utf8(units);
+    return true;
+  }
+
+  /// As JavaScript writes numbers: 12, -1.5e3, .5, 0x1F, 0b1, 0o17, 1_000, 12n.
+  std::optional<Literal> number() {
     size_t begin = at_;
     bool negative = text_[at_] == '-';
     if (negative || text_[at_] == '+') ++at_;
-    double value = 0;
-    const char* last = text_.data() + text_.size();
-    std::from_chars_result end{};
-    if (text_.substr(at_, 2) == "0x" || text_.substr(at_, 2) == "0X") {
-      uint64_t whole = 0;
-      end = std::from_chars(text_.data() + at_ + 2, last, whole, 16);
-      value = static_cast<double>(whole);
-    } else {
-      end = std::from_chars(text_.data() + at_, last, value);
-    }
-    if (end.ec != std::errc()) {
+    auto value = unsigned_number();
+    bool ends = at_ >= text_.size() || !(begins_name(text_[at_]) || is_digit(text_[at_]));
+    if (!value || !ends) {
       at_ = begin;
       return std::nullopt;
     }
-    at_ = static_cast<size_t>(end.ptr - text_.data());
-    if (at_ < text_.size() && text_[at_] == 'n') ++at_;  // a BigInt
-    if (at_ < text_.size() && (begins_name(text_[at_]) || is_digit(text_[at_]))) return std::nullopt;
-    return negative ? -value : value;
+    if (auto* big = std::get_if<BigNumber>(&*value)) big->negative = negative;
+    if (auto* small = std::get_if<double>(&*value); small != nullptr && negative) *small = -*small;
+    return value;
+  }
+
+  std::optional<Literal> unsigned_number() {
+    static constexpr std::pair<std::string_view, unsigned> kBases[] = {{"0x", 16}, {"0X", 16}, {"0b", 2},
+                                                                       {"0B", 2},  {"0o", 8},  {"0O", 8}};
+    for (auto [prefix, base] : kBases) {
+      if (!text_.substr(at_).starts_with(prefix)) continue;
+      at_ += 2;
+      return integer(digits(true), base);
+    }
+    size_t begin = at_;
+    std::string whole = digits(false);
+    bool fraction = at_ < text_.size() && (text_[at_] == '.' || text_[at_] == 'e' || text_[at_] == 'E');
+    if (!fraction) return integer(whole, 10);
+    std::string text = whole + std::string(text_.substr(at_));
+    double value = 0;
+    auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+    auto used = static_cast<size_t>(end.ptr - text.data());
+    if (end.ec != std::errc() || used < whole.size()) return std::nullopt;
+    at_ = std::max(begin, at_ + used - whole.size());
+    return Literal(value);
+  }
+
+  /// Digits up to what is none, without the _ between them.
+  std::string digits(bool letters) {
+    std::string found;
+    auto is_one = [&](size_t at) {
+      if (at >= text_.size()) return false;
+      auto lower = static_cast<char>(text_[at] | 0x20);
+      return is_digit(text_[at]) || (letters && lower >= 'a' && lower <= 'f');
+    };
+    for (; at_ < text_.size(); ++at_) {
+      bool separator = text_[at_] == '_' && !found.empty() && is_one(at_ + 1);
+      if (!is_one(at_) && !separator) break;
+      if (!separator) found += text_[at_];
+    }
+    return found;
+  }
+
+  std::optional<Literal> integer(const std::string& text, unsigned base) {
+    constexpr double kMostExact = 9007199254740992;  // 2^53
+    auto number = parse_big_number(text, base);
+    if (!number) return std::nullopt;
+    number->is_bigint = at_ < text_.size() && text_[at_] == 'n';
+    if (number->is_bigint) ++at_;
+    double value = number->value();
+    if (value <= kMostExact) return Literal(value);
+    return Literal(std::move(*number));
   }
 
   /// name, .name, [0], ["any name"]

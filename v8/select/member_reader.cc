@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "v8/inspect/numbers.h"
 #include "v8/objects/shape.h"
@@ -17,6 +18,7 @@ constexpr size_t kMaxText = 1 << 16;    ///< UTF-16 units that are put in order
 constexpr size_t kMaxPieces = 1 << 24;  ///< UTF-16 units that are matched of a string that is in pieces
 constexpr uint64_t kMaxNames = 1 << 16;
 constexpr uint64_t kMaxBigIntDigits = 16;
+constexpr double kMostExact = 9007199254740992;    ///< 2^53
 constexpr uint64_t kHoleNan = 0xfff7fffffff7ffff;  ///< kHoleNanInt64, src/common/globals.h
 constexpr uint8_t kOneByteBit = 8;
 constexpr size_t kMapsAtOnce = 256;
@@ -100,6 +102,7 @@ Member MemberReader::classified(uint64_t word) {
       for (uint64_t i = std::min(count, kMaxBigIntDigits); i-- > 0;) {
         member.number = std::ldexp(member.number, 64) + static_cast<double>(objects_.field(word, 16 + 8 * i));
       }
+      if (count > kMaxBigIntDigits) member.number = std::numeric_limits<double>::infinity();
       if ((header & 1) != 0) member.number = -member.number;
       return member;
     }
@@ -278,6 +281,7 @@ Member MemberReader::literal(const Literal& literal) const {
   if (std::holds_alternative<Null>(literal)) return {Member::Kind::kNull};
   if (const bool* value = std::get_if<bool>(&literal)) return {Member::Kind::kBoolean, *value ? 1.0 : 0.0};
   if (const double* value = std::get_if<double>(&literal)) return number(*value);
+  if (const auto* value = std::get_if<BigNumber>(&literal)) return number(value->value());
   if (std::holds_alternative<std::string>(literal)) return {Member::Kind::kString};
   return {Member::Kind::kUndefined};
 }
@@ -329,6 +333,20 @@ uint64_t MemberReader::not_matched() const {
   return sum;
 }
 
+/// BigInts that no double holds exactly are compared as they are; everything else is as doubles are.
+std::partial_ordering MemberReader::numeric_order(const Member& left, const Literal* left_literal, const Member& right,
+                                                  const Literal* right_literal) const {
+  if (std::fabs(left.number) < kMostExact || std::fabs(right.number) < kMostExact) return left.number <=> right.number;
+  auto exact = [&](const Member& member, const Literal* literal) -> std::optional<BigNumber> {
+    const auto* big = literal != nullptr ? std::get_if<BigNumber>(literal) : nullptr;
+    if (big != nullptr) return *big;
+    return member.is_big_int ? big_number(objects_, member.word) : big_number(member.number);
+  };
+  auto a = exact(left, left_literal), b = exact(right, right_literal);
+  if (!a || !b || !(a->is_bigint || b->is_bigint)) return left.number <=> right.number;
+  return *a <=> *b;
+}
+
 bool MemberReader::compares(const Condition& condition, uint64_t word) {
   const auto* left_literal = std::get_if<Literal>(&condition.left);
   const auto* right_literal = std::get_if<Literal>(&condition.right);
@@ -338,6 +356,7 @@ bool MemberReader::compares(const Condition& condition, uint64_t word) {
   if (seen_as(left.kind) != seen_as(right.kind)) return differs;
   switch (left.kind) {
     case Member::Kind::kNumber:
+      return ordered(condition.order, numeric_order(left, left_literal, right, right_literal));
     case Member::Kind::kBoolean: return ordered(condition.order, left.number <=> right.number);
     case Member::Kind::kString: {
       bool equality = differs || condition.order == Condition::Order::kEqual;
@@ -406,7 +425,8 @@ int MemberReader::compare(const Member& a, const Member& b) const {
   if (a.kind == Member::Kind::kNumber || a.kind == Member::Kind::kBoolean) {
     bool a_none = std::isnan(a.number), b_none = std::isnan(b.number);
     if (a_none || b_none) return a_none - b_none;
-    return a.number < b.number ? -1 : a.number > b.number ? 1 : 0;
+    std::partial_ordering order = numeric_order(a, nullptr, b, nullptr);
+    return order < 0 ? -1 : order > 0 ? 1 : 0;
   }
   if (a.kind != Member::Kind::kString || a.word == b.word) return 0;
   return text(a).compare(text(b));

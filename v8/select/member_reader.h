@@ -70,7 +70,6 @@ class MemberReader {
     std::unordered_map<uint64_t, bool> names;  ///< by key: whether it is this name
   };
   static constexpr size_t kRecent = 8;  ///< a power of two
-  uint16_t mutable_number_ = 0xffff;  ///< until 7.5 the box of a double field outside of its object
   struct Oddballs {
     uint64_t undefined = 0, null = 0, yes = 0, no = 0, hole = 0;
   };
@@ -86,6 +85,8 @@ class MemberReader {
   Member element(uint64_t word, const MapInfo& map, Step& step);
   Member inspected(uint64_t word, const Step& step);
   Member classified(uint64_t word);
+  std::partial_ordering numeric_order(const Member& left, const Literal* left_literal, const Member& right,
+                                      const Literal* right_literal) const;
   static Member number(double value) { return {Member::Kind::kNumber, value}; }
   bool truth(const Member& member) const;
   bool compares(const Condition& condition, uint64_t word);
@@ -104,6 +105,7 @@ class MemberReader {
   std::vector<std::pair<const MemberPath*, std::vector<Step>*>> known_;   ///< of those that were asked for lately
   std::array<std::pair<uint64_t, const MapInfo*>, kRecent> recent_ = {};  ///< objects and their maps
   std::vector<std::pair<const Regex*, TextPattern::Matcher>> matchers_;
+  uint16_t mutable_number_ = 0xffff;  ///< until 7.5 the box of a double field outside of its object
   uint64_t computed_ = 0, too_long_ = 0;
 };
 

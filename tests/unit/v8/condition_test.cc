@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 namespace inquest::v8 {
 namespace {
 
@@ -43,12 +46,41 @@ TEST(ConditionTest, ReadsValues) {
   EXPECT_EQ(std::get<double>(value("0x1F")), 31);
   EXPECT_EQ(std::get<double>(value("12n")), 12);
   EXPECT_EQ(std::get<double>(value(".5")), 0.5);
+  EXPECT_EQ(std::get<double>(value("5.")), 5);
+  EXPECT_EQ(std::get<double>(value("0b101")), 5);
+  EXPECT_EQ(std::get<double>(value("0o17")), 15);
+  EXPECT_EQ(std::get<double>(value("1_000")), 1000);
+  EXPECT_EQ(std::get<double>(value("-Infinity")), -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(std::get<BigNumber>(value("-18446744073709551617n")).digits, (std::vector<uint64_t>{1, 1}));
+  EXPECT_TRUE(std::get<BigNumber>(value("-18446744073709551617n")).negative);
+  EXPECT_EQ(std::get<BigNumber>(value("0x20000000000001")).digits, (std::vector<uint64_t>{0x20000000000001}));
+  for (const char* wrong : {"a == 0b2", "a == 0x", "a == 1_", "a == 1__0", "a == 12x", "a == 1.5n", "a == -Infinityx"})
+    EXPECT_NE(mistake(wrong), "no mistake") << wrong;
+  EXPECT_EQ(std::get<std::string>(value("'\\u65e5\\xfc\\u{1f600}\\ud83d\\ude00'")),
+            "\xe6\x97\xa5\xc3\xbc\xf0\x9f\x98\x80\xf0\x9f\x98\x80");
+  for (const char* wrong : {"a == '\\u12'", "a == '\\xg0'", "a == '\\u{110000}'", "a == '\\u{}'", "a == '\\u{12'"})
+    EXPECT_NE(mistake(wrong), "no mistake") << wrong;
   EXPECT_EQ(std::get<std::string>(value("'it\\'s\\n'")), "it's\n");
   EXPECT_EQ(std::get<bool>(value("true")), true);
   EXPECT_TRUE(std::holds_alternative<Null>(value("null")));
   EXPECT_TRUE(std::holds_alternative<Undefined>(value("undefined")));
   EXPECT_TRUE(std::holds_alternative<MemberPath>(parse_condition("a == nullable")->right));
   EXPECT_TRUE(std::holds_alternative<MemberPath>(parse_condition("a == true.x")->right));
+}
+
+TEST(ConditionTest, ComparesIntegersExactly) {
+  auto big = [](const char* text) { return *parse_big_number(text, 10); };
+  EXPECT_LT(big("9007199254740992"), big("9007199254740993"));
+  EXPECT_EQ(*big_number(9007199254740994.0), big("9007199254740994"));
+  EXPECT_EQ(*big_number(1e30), big("1000000000000000019884624838656"));
+  EXPECT_EQ(*big_number(std::ldexp(1.0, 128)), big("340282366920938463463374607431768211456"));
+  EXPECT_EQ(*big_number(12.0), big("12"));
+  EXPECT_EQ(*big_number(-0.0), big("0"));
+  EXPECT_FALSE(big_number(0.5));
+  BigNumber less = big("18446744073709551617");
+  less.negative = true;
+  EXPECT_LT(less, big("0"));
+  EXPECT_LT(less, *big_number(-18446744073709551616.0));
 }
 
 TEST(ConditionTest, ReadsPatternsAndExistence) {
