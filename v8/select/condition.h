@@ -26,7 +26,7 @@ using MemberPath = std::vector<std::string>;
 
 struct Undefined {};
 struct Null {};
-/// Text is UTF-8. Integers that no double holds exactly, and all with an n, are a BigNumber.
+/// Text is UTF-8. Integers that no double holds exactly are a BigNumber.
 using Literal = std::variant<Undefined, Null, bool, double, std::string, BigNumber>;
 
 struct Condition {

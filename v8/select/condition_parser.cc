@@ -307,13 +307,12 @@ class Parser {
   }
 
   std::optional<Literal> integer(const std::string& text, unsigned base) {
-    constexpr double kMostExact = 9007199254740992;  // 2^53
     auto number = parse_big_number(text, base);
     if (!number) return std::nullopt;
     number->is_bigint = at_ < text_.size() && text_[at_] == 'n';
     if (number->is_bigint) ++at_;
     double value = number->value();
-    if (value <= kMostExact) return Literal(value);
+    if (auto rounded = big_number(value); rounded && *rounded == *number) return Literal(value);
     return Literal(std::move(*number));
   }
 
