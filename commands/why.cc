@@ -35,8 +35,8 @@ class Why : public Command {
     if (findings.stack.frames.empty())
       return incomplete("the thread has no frame to explain", "its registers are not in the core");
     findings.explanation = crash::explain(session.target(), session.debug_info(), *thread, findings.stack);
-    name_repeated_scripts(session, findings);
     name_frames(session, findings);
+    name_scripts(session, findings);
     add_events(session, findings);
     Report report;
     report.incomplete = findings.explanation.incomplete;
@@ -72,7 +72,8 @@ std::unique_ptr<const Command> make_why() {
           "global variable, field, argument or return value it was loaded from, followed back into callers. Then the "
           "instruction, its neighbours, source lines, registers, the first frames and the mappings around the address. "
           "For an abort: the message of assert, malloc or the stack protector, the C++ exception with its what(). A "
-          "fault that a signal handler turned into an abort is explained itself.\n\n"
+          "fault that a signal handler turned into an abort is explained itself. Where JavaScript was running, its "
+          "innermost calls; `v8 bt` has them all, with arguments.\n\n"
           "\"Probably\" stands where a path through the code, or memory that may have changed since, leaves room for "
           "another answer.\n\n"
           "Where an event file of `inquest trace` lies beside the core (NAME.events) and has events of this very "
@@ -84,7 +85,8 @@ std::unique_ptr<const Command> make_why() {
           "fault "
           "{address, place, access, size}, instruction {address, text}, code [], operand {text, register, value, "
           "effective_address}, origin [{function, text, address, instruction, value}], exception {type, what}, "
-          "abort_message, remarks [], registers {}, thread {}, frames [], sources [], mappings [], traced {file, "
+          "abort_message, remarks [], registers {}, thread {}, frames [], javascript [{function, file, line, column}], "
+          "sources [], mappings [], traced {file, "
           "events [], more_events}.",
       .examples = {{"why", "explain this core"}},
   });

@@ -50,6 +50,7 @@ class WhyBody : public ReportBody {
     out.append('\n');
     write_events(out);
     write_signal(out);
+    write_scripts(out);
     write_code(out);
     write_origin(out);
     write_sources(out);
@@ -70,6 +71,7 @@ class WhyBody : public ReportBody {
     json_abort(json);
     json_thread(json);
     json_frames(json);
+    json_scripts(json);
     json_sources(json);
     json_mappings(json);
     json_events(json);
@@ -121,6 +123,26 @@ class WhyBody : public ReportBody {
     }
     out.print("thread   {}{}\n", found_.thread->tid,
               found_.thread->name.empty() ? "" : fmt::format(" \"{}\"", escape_text(found_.thread->name)));
+  }
+
+  void write_scripts(Output& out) const {
+    if (found_.scripts.empty()) return;
+    out.append("\njavascript\n");
+    for (const ScriptCall& call : found_.scripts) out.print("   {}{}\n", escape_text(call.text()), call.original);
+    if (found_.more_scripts > 0) out.append("   ...; `v8 bt` shows all\n");
+  }
+  void json_scripts(JsonWriter& json) const {
+    if (found_.scripts.empty()) return;
+    json.begin_rows("javascript");
+    for (const ScriptCall& call : found_.scripts) {
+      json.begin_object();
+      json.field("function", call.function);
+      json.field_if_known("file", call.file);
+      json.field("line", call.line);
+      json.field("column", call.column);
+      json.end_object();
+    }
+    json.end_array();
   }
 
   void write_code(Output& out) const {

@@ -251,9 +251,21 @@ def check_jsdeath(context: Context, case: str) -> list[str]:
             wrong += _compare_native_frames(thread, native)
         elif arguments[0] != "memory":
             wrong.append("`bt` had to guess")
+        wrong += _compare_why(inquest, truth)
         context.say(f"{arguments[0]}: {len(found)} frames of JavaScript, {len(thread['frames'])} in all")
         failures += [f"{arguments[0]}: {line}" for line in wrong[:8]]
     return failures
+
+
+def _compare_why(inquest: Inquest, truth: dict) -> list[str]:
+    """`why` names the innermost calls of JavaScript, those with a place."""
+    told = [shown_like_error_stack({**call, "kind": "js"}) for call in inquest.json("why").get("javascript", [])]
+    if truth.get("repeated"):
+        return [] if told and told[0].startswith(truth["repeated"] + " (") else [f"`why` names {told[:2]}"]
+    places = [frame["shown"] for frame in truth["frames"] if re.search(r":\d+:\d+\)?$", frame["shown"]) and not frame["shown"].startswith("async ")]
+    if truth["frames"] and not told:
+        return ["`why` names no JavaScript"]
+    return [f"`why`: {line}" for line in compare_stacks(told, places[:len(told)])]
 
 
 def _compare_native_frames(merged: dict, native: dict) -> list[str]:
