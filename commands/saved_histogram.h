@@ -25,6 +25,7 @@ struct TypeCounts {
   std::string filter;                     ///< the --filter it was saved with
   uint64_t left_out = 0;                  ///< rows that --top left out of it
 
+  /// Halves of surrogate pairs in `type` become U+FFFD, because saved files are read that way.
   void add(const std::string& type, uint64_t count, uint64_t size);
 };
 

@@ -27,7 +27,8 @@ void append_escaped(Output& output, std::string_view text);
 /// Whether `text` is printable ASCII throughout, so that `escape_text` would not change it.
 bool is_plain_ascii(std::string_view text);
 
-/// Appends `text` as a JSON string with its quotes: always valid UTF-8, wrong bytes become U+FFFD.
+/// Appends `text` as a JSON string with its quotes: always valid UTF-8, wrong bytes become U+FFFD. Halves of
+/// surrogate pairs (WTF-8) are escaped, as JSON.stringify does it.
 void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace inquest::commands

@@ -56,6 +56,15 @@ TEST_F(DiffTest, OrdersByGrowthAndLeavesOutWhatIsTheSame) {
   EXPECT_EQ(answer.outcome.notes[0].text, "/cores/old is the older one, by the time the cores were written");
 }
 
+TEST_F(DiffTest, ReadsNamesWithHalfASurrogatePair) {
+  cores.add("half\xed\xa0\xbd", 5, 50);
+  cores.add("whole\U0001f600\\ud83d", 6, 60);
+  save(cores.run("v8 findjsobjects --json").text);
+  EXPECT_THAT(cores.run("v8 diff " + path()).text, HasSubstr("types without change not shown"));
+  EXPECT_THAT(cores.run("v8 diff " + path()).text, Not(HasSubstr("half")));
+  EXPECT_THAT(cores.run("v8 diff " + path()).text, Not(HasSubstr("whole")));
+}
+
 TEST_F(DiffTest, JsonHasTheContractsFieldsLargestFirst) {
   Json json = Json::parse(cores.run("v8 diff --json /cores/old").text);
   EXPECT_EQ(json["rows"].size(), 4u);
