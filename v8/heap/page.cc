@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "postmortem/model/scattered_reads.h"
+
 namespace inquest::v8 {
 namespace {
 
@@ -199,6 +201,11 @@ std::vector<Page> find_pages(const Target& target, const PageHeaderLayout& layou
   std::vector<Page> pages;
   for (const MemoryRegion& region : target.memory().regions()) {
     if (region.available == 0 || region.from_file || !region.path.empty()) continue;
+    // What is read around a header would be half of the file.
+    constexpr uint64_t kWorthIt = 16 << 20;
+    bool large = region.available >= kWorthIt;
+    ScatteredReads headers_only(large ? target.memory().view(region.start, region.available)
+                                      : std::span<const std::byte>());
     for (const DataExtent& extent : places_of_headers(target.memory(), region)) {
       uint64_t first = (extent.start.value() + kPageAlignment - 1) & ~(kPageAlignment - 1);
       uint64_t end = extent.start.value() + extent.size;
