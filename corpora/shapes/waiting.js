@@ -7,8 +7,10 @@ const never = new Promise(() => {});
 tell('pending', never, {kind: 'promise', value: 'pending'});
 const awaited = new Promise(() => {});
 awaited.then(function onDone() {}, function onFail() {});
-awaited.finally(function atEnd() {}); // Two more wait for it below.
-tell('withReactions', awaited, {kind: 'promise', value: 'pending', internal: {reactions: {length: 4}}});
+awaited.finally(function atEnd() {});
+const reactions = 4; // Two more wait for it below.
+module.exports.reactions = reactions;
+tell('withReactions', awaited, {kind: 'promise', value: 'pending', internal: {reactions: {length: reactions}}});
 tell('all', Promise.all([awaited, 1, never, Promise.resolve(2)]), {kind: 'promise', value: 'pending'});
 tell('race', Promise.race([awaited, never]), {kind: 'promise', value: 'pending'});
 attempt(() => tell('settled', Promise.allSettled([never, silent(Promise.reject(new Error('no')))]), {kind: 'promise', value: 'pending'}));
