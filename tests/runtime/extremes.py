@@ -95,9 +95,8 @@ def failures_of_names(inquest, holder: str, told: dict) -> list[str]:
     failures = []
     members = {member["name"]: member["value"] for member in inquest.json("v8", "inspect", "--depth", "2", holder)["properties"]}
     for name, inner in told["names"].items():
-        wanted = inner.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        found = members.get(name.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), {}).get("properties", [])
-        if [member["name"] for member in found] != [wanted] or found[0]["value"]["value"] != wanted:
+        found = members.get(name, {}).get("properties", [])
+        if [member["name"] for member in found] != [inner] or found[0]["value"]["value"] != inner:
             failures.append(f"the property {inner!r} is {found}")
     for words in (("v8", "inspect", holder), ("v8", "inspect", "--depth", "3", holder), ("v8", "findjsobjects"), ("v8", "findjsobjects", "-d"),
                   ("v8", "findrefs", holder), ("v8", "functions"), ("v8", "find", "-n", "line\nbreak")):
