@@ -203,8 +203,12 @@ void FrameReader::note_old_parts(Address fp, uint64_t shared) const {
     const MapInfo* map = objects_.map_of(constants);
     if (map == nullptr || map->rule != SizeRule::kArray16 || !is_smi(length)) continue;
     note_old(constants);
-    for (int32_t i = 0; i < std::min(smi_value(length), kMostConstants); ++i)
-      note_old(objects_.field(constants, 16 + 8 * static_cast<uint64_t>(i)));
+    // Names and functions; the boilerplates of classes are made in new space (ClassBoilerplate,
+    // src/objects/literal-objects.cc).
+    for (int32_t i = 0; i < std::min(smi_value(length), kMostConstants); ++i) {
+      uint64_t constant = objects_.field(constants, 16 + 8 * static_cast<uint64_t>(i));
+      if (objects_.is_string(constant) || is_shared(constant)) note_old(constant);
+    }
   }
 }
 

@@ -37,6 +37,7 @@ class BackingStores {
   uint64_t owned_store(uint64_t word, Found& found) {
     const Page* page = heap_.pages().page_of(word - 1);
     if (!page || page->space == Space::kReadOnly || !page->contains(Address(word - 1))) return 0;
+    if (page->stale) return 0;  // freed, while something that is no heap still holds its dead owner
     uint64_t offset = word - 1 - page->area_start.value();
     if (offset + 16 > page->area_size()) return 0;
     uint64_t map_word;
