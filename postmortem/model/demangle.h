@@ -7,8 +7,8 @@
 
 namespace inquest {
 
-/// As `c++filt` prints it; nothing when it is no C++ or Rust name, is damaged, or would become absurdly long.
-/// Thread-safe.
+/// As `addr2line -C` prints it (Rust's names without their hash); nothing when it is no C++ or Rust name, is damaged,
+/// or would become absurdly long. Thread-safe.
 std::optional<std::string> demangle(std::string_view name);
 /// The same into `demangled`, whose memory is used again; false: it is empty.
 bool demangle(std::string_view name, std::string* demangled);
