@@ -277,6 +277,11 @@ V8Frame FrameReader::baseline(const CompiledCode& code, Address fp, uint64_t sha
   } else {
     frame.kind = V8FrameKind::kJs;
     frame.script_word = scripts_.script_of(shared);
+    if (earlier_ != nullptr && !bytecode_sizes().sizes.empty()) {
+      // Optimised code entered from a loop keeps the slot of the bytecodes; other code lies there now.
+      frame.remark = "its code is gone: its line and what was inlined into it are not known";
+      return frame;
+    }
     frame.remark = bytecode_sizes().sizes.empty() ? "the binary does not tell the sizes of bytecodes"
                                                   : "no bytecode belongs to this place of the code";
   }
