@@ -25,10 +25,6 @@ class Searcher {
         double_array_(heap, "fixed_double_array_map"),
         raw_doubles_(heap.layout().table.unboxed_doubles) {
     bool small = number == std::trunc(number) && number >= -2147483648.0 && number <= 2147483647.0;
-    for (uint16_t type = 0; type < TypeTable::kTypes; ++type) {
-      if (heap.types()[type].name == "ContextCell") context_cell_ = type;
-    }
-    if (auto type = heap.constants().type("MutableHeapNumber")) mutable_number_ = static_cast<uint16_t>(*type);
     if (small) smi_ = uint64_t{static_cast<uint32_t>(static_cast<int32_t>(number))} << 32;
   }
 
@@ -40,11 +36,11 @@ class Searcher {
     const MapInfo* map = maps_.find(word_of(bytes));
     if (map == nullptr) return;
     bool doubles = double_array_.contains(map->map + 1),
-         boxed = map->category == Category::kNumber || map->type == mutable_number_;
+         boxed = map->category == Category::kNumber || map->type == heap_.types().mutable_heap_number;
     bool values = map->has_properties || map->rule == SizeRule::kContext ||
                   (map->category == Category::kInternal && map->body != Body::kData && map->body != Body::kCode &&
                    map->type != heap_.types().map);
-    if (map->type == context_cell_) return look_at_cell(page, address, bytes, which);
+    if (map->type == heap_.types().context_cell) return look_at_cell(page, address, bytes, which);
     if (!doubles && !boxed && !(values && (smi_ || raw_doubles_))) return;
     if (!is_wanted(page, address, which)) return;
     uint64_t size = walker_.size(*map, bytes, page.area_end.value() - address);
@@ -96,8 +92,6 @@ class Searcher {
   double number_;
   RootSet double_array_;
   bool raw_doubles_;
-  uint16_t context_cell_ = 0xffff;
-  uint16_t mutable_number_ = 0xffff;  ///< until 7.5 the box of a double field outside of its object
   std::optional<uint64_t> smi_;
 };
 

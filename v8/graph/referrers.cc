@@ -96,7 +96,7 @@ bool Referrers::is_store(const MapInfo& map) const {
   if (map.backing_store || map.rule == SizeRule::kDescriptorArray || map.body == Body::kEphemerons) return true;
   const std::string& name = heap_.types()[map.type].name;
   if (map.type == heap_.types().map) return true;
-  return name == "AccessorPair" || name.ends_with("PropertyCell") || name == "ContextCell";
+  return name == "AccessorPair" || name.ends_with("PropertyCell") || map.type == heap_.types().context_cell;
 }
 
 bool Referrers::add_owners(uint64_t store, uint64_t offset, Reachability which, const Add& add, int depth) {
@@ -113,7 +113,7 @@ bool Referrers::add_owners(uint64_t store, uint64_t offset, Reachability which, 
   if (owners.size() > kMostOwners) owners.resize(kMostOwners);
   for (uint64_t owner : owners) {
     for (const EdgeNames::Slot& slot : names_.slots(owner, store, 4)) {
-      if (type == "ContextCell") {
+      if (map->type == heap_.types().context_cell) {
         EdgeName name = names_.of(owner, slot.offset);
         if (name.kind != EdgeKind::kContext) continue;
         add(owner, std::move(name), store);

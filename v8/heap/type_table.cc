@@ -212,6 +212,8 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
   set_category(root_type("heap_number", "HeapNumber"), Category::kNumber);
   set_category(table.free_space, Category::kFiller);
   set_category(root_type("one_pointer_filler", "Filler"), Category::kFiller);
+  table.mutable_heap_number = as_type(constants.type("MutableHeapNumber"));
+  table.context_cell = root_type("context_cell", "ContextCell");
   uint16_t hole = root_type("hole", "Hole");
   if (hole < kTypes && layout.rules >= V8Version{14, 4}) table.types_[hole].size = SizeRule::kHole;
   return table;

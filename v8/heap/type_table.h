@@ -93,6 +93,8 @@ class TypeTable {
   uint16_t first_js_receiver = 0xffff;
   uint16_t last_context = 0xffff;
   uint16_t first_context = 0xffff;
+  uint16_t context_cell = 0xffff;         ///< from 14.x on, a variable of a closure
+  uint16_t mutable_heap_number = 0xffff;  ///< until 7.5 the box of a double field outside of its object
 
  private:
   std::array<TypeInfo, kTypes> types_;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "v8/inspect/big_integer.h"
+#include "v8/objects/bigint.h"
 #include "v8/objects/scope_info.h"
 #include "v8/objects/shape.h"
 
@@ -222,15 +223,10 @@ void Inspector::set_primitive(uint64_t word, Value& value) {
       break;
     }
     case ValueKind::kBigInt: {
-      uint64_t header = objects_.field(word, 8);  // bit 0 sign, 30 bits of length
-      uint64_t count = static_cast<uint32_t>(header) >> 1 & 0x3fffffff;
-      if (count > kMaxBigIntDigits)
-        value.remark = fmt::format("{} bits, of which the highest are not shown", count * 64);
-      std::vector<uint64_t> digits;
-      for (uint64_t i = 0; i < std::min(count, kMaxBigIntDigits); ++i) {
-        digits.push_back(objects_.field(word, 16 + 8 * i));
-      }
-      value.value = decimal(std::move(digits), (header & 1) != 0);
+      BigInt bigint = read_bigint(objects_, word, kMaxBigIntDigits);
+      if (bigint.count > kMaxBigIntDigits)
+        value.remark = fmt::format("{} bits, of which the highest are not shown", bigint.count * 64);
+      value.value = decimal(std::move(bigint.digits), bigint.negative);
       break;
     }
     default: break;

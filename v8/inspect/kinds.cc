@@ -84,8 +84,7 @@ ValueKind Kinds::of(const MapInfo& map, uint64_t word) const {
   for (const auto& [words, kind] : oddballs_) {
     if (words.contains(word)) return kind;
   }
-  // Until 7.5 a double field outside of its object lies in a box of its own, which never leaves it.
-  if (objects_.heap().types()[map.type].name == "MutableHeapNumber") return ValueKind::kNumber;
+  if (map.type == objects_.heap().types().mutable_heap_number) return ValueKind::kNumber;
   return ValueKind::kInternal;
 }
 

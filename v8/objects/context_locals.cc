@@ -15,14 +15,10 @@ constexpr size_t kMostVariables = 100000;
 // ContextCell (src/objects/contexts.h, 14.x): tagged value 8, dependent code 16, state 24, number 32.
 constexpr uint32_t kInt32State = 2, kFloat64State = 3;
 
-bool is_named(const ObjectReader& objects, uint64_t word, std::string_view type) {
-  const MapInfo* map = objects.map_of(word);
-  return map != nullptr && objects.heap().types()[map->type].name == type;
-}
-
 ContextVariable variable(const ObjectReader& objects, std::string name, uint64_t word) {
   ContextVariable result{.name = std::move(name), .value = word};
-  if (!is_named(objects, word, "ContextCell")) return result;
+  const MapInfo* map = objects.map_of(word);
+  if (map == nullptr || map->type != objects.heap().types().context_cell) return result;
   auto state = static_cast<uint32_t>(objects.field(word, 24));
   uint64_t number = objects.field(word, 32);
   result.value = objects.field(word, 8);

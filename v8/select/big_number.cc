@@ -1,6 +1,9 @@
 #include "v8/select/big_number.h"
 
 #include <cmath>
+#include <utility>
+
+#include "v8/objects/bigint.h"
 
 namespace inquest::v8 {
 namespace {
@@ -66,13 +69,10 @@ std::optional<BigNumber> big_number(double number) {
   return result;
 }
 
-/// BigInt::bitfield (src/objects/bigint.h): bit 0 sign, then 30 bits of length.
 std::optional<BigNumber> big_number(const ObjectReader& objects, uint64_t bigint) {
-  uint64_t header = objects.field(bigint, 8);
-  uint64_t count = static_cast<uint32_t>(header) >> 1 & 0x3fffffff;
-  if (count > kMostWords) return std::nullopt;
-  BigNumber result{.digits = {}, .negative = (header & 1) != 0, .is_bigint = true};
-  for (uint64_t i = 0; i < count; ++i) result.digits.push_back(objects.field(bigint, 16 + 8 * i));
+  BigInt parts = read_bigint(objects, bigint, kMostWords);
+  if (parts.count > kMostWords) return std::nullopt;
+  BigNumber result{.digits = std::move(parts.digits), .negative = parts.negative, .is_bigint = true};
   while (!result.digits.empty() && result.digits.back() == 0) result.digits.pop_back();
   return result;
 }

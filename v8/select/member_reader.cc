@@ -6,8 +6,10 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <ranges>
 
 #include "v8/inspect/numbers.h"
+#include "v8/objects/bigint.h"
 #include "v8/objects/shape.h"
 #include "v8/objects/string_text.h"
 
@@ -47,7 +49,6 @@ MemberReader::MemberReader(const Heap& heap, Inspector& inspector)
     oddballs_.push_back(
         {root("undefined_value"), root("null_value"), root("true_value"), root("false_value"), root("the_hole_value")});
   }
-  if (auto type = heap.constants().type("MutableHeapNumber")) mutable_number_ = static_cast<uint16_t>(*type);
 }
 
 const MapInfo* MemberReader::map_of(uint64_t word) {
@@ -97,13 +98,11 @@ Member MemberReader::classified(uint64_t word) {
     case Category::kBigInt: {
       member.kind = Member::Kind::kNumber;
       member.is_big_int = true;
-      uint64_t header = objects_.field(word, 8);  // bit 0 sign, 30 bits of length
-      uint64_t count = static_cast<uint32_t>(header) >> 1 & 0x3fffffff;
-      for (uint64_t i = std::min(count, kMaxBigIntDigits); i-- > 0;) {
-        member.number = std::ldexp(member.number, 64) + static_cast<double>(objects_.field(word, 16 + 8 * i));
-      }
-      if (count > kMaxBigIntDigits) member.number = std::numeric_limits<double>::infinity();
-      if ((header & 1) != 0) member.number = -member.number;
+      BigInt bigint = read_bigint(objects_, word, kMaxBigIntDigits);
+      for (uint64_t digit : std::views::reverse(bigint.digits))
+        member.number = std::ldexp(member.number, 64) + static_cast<double>(digit);
+      if (bigint.count > kMaxBigIntDigits) member.number = std::numeric_limits<double>::infinity();
+      if (bigint.negative) member.number = -member.number;
       return member;
     }
     case Category::kInternal: break;
@@ -116,7 +115,7 @@ Member MemberReader::classified(uint64_t word) {
     if (word == known.yes) member.number = 1;
     if (word == known.hole) member.kind = Member::Kind::kMissing;
   }
-  if (map->type == mutable_number_) {
+  if (map->type == heap_.types().mutable_heap_number) {
     member.kind = Member::Kind::kNumber;
     member.number = std::bit_cast<double>(objects_.field(word, 8));
   }

@@ -105,7 +105,6 @@ class MemberReader {
   std::vector<std::pair<const MemberPath*, std::vector<Step>*>> known_;   ///< of those that were asked for lately
   std::array<std::pair<uint64_t, const MapInfo*>, kRecent> recent_ = {};  ///< objects and their maps
   std::vector<std::pair<const Regex*, TextPattern::Matcher>> matchers_;
-  uint16_t mutable_number_ = 0xffff;  ///< until 7.5 the box of a double field outside of its object
   uint64_t computed_ = 0, too_long_ = 0;
 };
 
