@@ -84,7 +84,7 @@ class Deaths {
     chain(() => { tell(); process.abort(); });
   }
   // In C++, called by optimised code. Nothing but the signal differs from the calls before.
-  compiled() {
+  compiled(optimize = '%OptimizeFunctionOnNextCall(f)') {
     require('v8').setFlagsFromString('--allow-natives-syntax');
     const native = (text) => new Function('f', text);
     // Eight, so that optimised code does not inline them.
@@ -96,9 +96,20 @@ class Deaths {
     }
     native('%PrepareFunctionForOptimization(f)')(send);
     for (let i = 0; i < 100; ++i) send(i, 0);
-    native('%OptimizeFunctionOnNextCall(f)')(send);
+    native(optimize)(send);
     send(0, 0);
     [1].map((x) => send(x, os.constants.signals.SIGSEGV));
+  }
+  // The same by Maglev, where there is one.
+  maglev() {
+    require('v8').setFlagsFromString('--allow-natives-syntax');
+    const optimize = '%OptimizeMaglevOnNextCall(f)';
+    try {
+      new Function('f', optimize);
+    } catch {
+      return this.compiled();
+    }
+    return this.compiled(optimize);
   }
   // A signal from another process. Node.js has a handler for it, which raises it again.
   sent() {

@@ -199,8 +199,7 @@ def check_jsscopes(context: Context, case: str) -> list[str]:
 
 
 DEATHS = (("native",), ("uncaught",), ("memory",), ("deep", "10000"), ("overflow",), ("worker",), ("wasm",), ("copies",),
-          ("fatal",), ("compiled",), ("sent",))
-NAMELESS_API_CALLS = ("21.", "22.", "23.")  # optimised code of 11.8 to 12.9 tells only the address of the function in C++
+          ("fatal",), ("compiled",), ("maglev",), ("sent",))
 OVERFLOW_FRAMES = 5000  # at least; how many fit depends on their size
 
 
@@ -237,9 +236,8 @@ def check_jsdeath(context: Context, case: str) -> list[str]:
             wrong.append(f"{truth['top']} is not on top: {[frame.get('function') for frame in thread['frames'][:4]]}")
         if called := truth.get("called"):  # the function in C++, where JavaScript was left
             exits = [(frame["function"], frame.get("args", [])) for frame in thread["frames"] if frame["kind"] == "exit"]
-            nameless = truth.get("compiled") and context.version.startswith(NAMELESS_API_CALLS)
             wanted = (called["function"], [_described(value) for value in called["args"]])
-            if wanted not in exits and not (nameless and any(name.startswith("CallApiCallback") for name, _ in exits)):
+            if wanted not in exits:
                 wrong.append(f"{called} was called, the exits found are {exits}")
         if arguments[0] == "worker":
             main = min(threads, key=lambda thread: thread["tid"])

@@ -113,24 +113,37 @@ std::optional<InliningPosition> inlining_position(std::span<const std::byte> tab
 
 namespace {
 
-/// Where each bytecode begins; nothing when a size is not known or the bytes end inside one.
+struct BytecodeExtent {
+  size_t size = 0;   ///< in bytes, with its prefix
+  size_t scale = 0;  ///< operands of 1, 2 or 4 bytes: 0, 1, 2
+};
+
+/// Of the bytecode that begins at `at`; nothing when its size is not known.
+std::optional<BytecodeExtent> bytecode_extent(std::span<const std::byte> bytecodes, const BytecodeSizes& sizes,
+                                              size_t at) {
+  // Wide, ExtraWide, DebugBreakWide, DebugBreakExtraWide come first of all bytecodes.
+  auto bytecode = std::to_integer<size_t>(bytecodes[at]);
+  size_t scale = 0, prefix = 0;
+  if (bytecode < 4) {
+    if (at + 1 >= bytecodes.size()) return std::nullopt;
+    scale = 1 + (bytecode & 1);
+    prefix = 1;
+    bytecode = std::to_integer<size_t>(bytecodes[at + 1]);
+  }
+  if (bytecode >= sizes.count()) return std::nullopt;
+  uint8_t size = sizes.sizes[scale * sizes.count() + bytecode];
+  if (size == 0) return std::nullopt;
+  return BytecodeExtent{prefix + size, scale};
+}
+
+/// Where each bytecode begins; nothing when a size is not known.
 std::optional<std::vector<int64_t>> bytecode_starts(std::span<const std::byte> bytecodes, const BytecodeSizes& sizes) {
   std::vector<int64_t> starts;
   for (size_t at = 0; at < bytecodes.size();) {
     starts.push_back(static_cast<int64_t>(at));
-    // Wide, ExtraWide, DebugBreakWide, DebugBreakExtraWide come first of all bytecodes.
-    auto bytecode = std::to_integer<size_t>(bytecodes[at]);
-    size_t scale = 0, prefix = 0;
-    if (bytecode < 4) {
-      if (at + 1 >= bytecodes.size()) return std::nullopt;
-      scale = 1 + (bytecode & 1);
-      prefix = 1;
-      bytecode = std::to_integer<size_t>(bytecodes[at + 1]);
-    }
-    if (bytecode >= sizes.count()) return std::nullopt;
-    uint8_t size = sizes.sizes[scale * sizes.count() + bytecode];
-    if (size == 0) return std::nullopt;
-    at += prefix + size;
+    auto extent = bytecode_extent(bytecodes, sizes, at);
+    if (!extent) return std::nullopt;
+    at += extent->size;
   }
   return starts;
 }
@@ -169,6 +182,17 @@ std::optional<int64_t> baseline_bytecode_offset(std::span<const std::byte> table
     if (end >= pc_offset) return (*starts)[i];
   }
   return std::nullopt;
+}
+
+std::optional<uint32_t> last_operand(std::span<const std::byte> bytecodes, const BytecodeSizes& sizes, size_t at) {
+  if (at >= bytecodes.size()) return std::nullopt;
+  auto extent = bytecode_extent(bytecodes, sizes, at);
+  if (!extent || extent->size > bytecodes.size() - at) return std::nullopt;
+  size_t width = size_t{1} << extent->scale;
+  if (extent->size <= width) return std::nullopt;
+  uint32_t operand = 0;
+  std::memcpy(&operand, bytecodes.data() + at + extent->size - width, width);
+  return operand;
 }
 
 std::vector<uint32_t> line_ends(std::u16string_view source) {

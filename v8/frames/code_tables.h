@@ -58,6 +58,10 @@ std::optional<int64_t> baseline_bytecode_offset(std::span<const std::byte> table
                                                 const BytecodeSizes& sizes, const V8Version& version,
                                                 uint64_t pc_offset);
 
+/// The last operand of the bytecode that begins at `at`, of calls the slot of their feedback; nothing when it has none
+/// or does not end within `bytecodes`.
+std::optional<uint32_t> last_operand(std::span<const std::byte> bytecodes, const BytecodeSizes& sizes, size_t at);
+
 /// Offsets of the line terminators in `source`, and the length at the end, as Script::line_ends has them.
 std::vector<uint32_t> line_ends(std::u16string_view source);
 

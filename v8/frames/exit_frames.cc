@@ -85,7 +85,8 @@ void FrameReader::api_callback_exit(V8Frame& frame, Address fp) const {
   constexpr Arrangement kArrangements[] = {{16, 24, 88}, {48, -24, 64}, {40, -24, 48}};
   constexpr int64_t kContext = 32;
   const MapInfo* context = objects_.map_of(slot(fp, kContext));
-  if (context == nullptr || context->rule != SizeRule::kNativeContext) return;
+  // Optimised code gives its own.
+  if (context == nullptr || (context->rule != SizeRule::kNativeContext && context->rule != SizeRule::kContext)) return;
   for (const Arrangement& at : kArrangements) {
     uint64_t target = objects_.resolved(slot(fp, at.target));
     uint64_t receiver = objects_.resolved(slot(fp, at.receiver));
@@ -118,29 +119,41 @@ void FrameReader::api_callback_exit(V8Frame& frame, Address fp) const {
   }
 }
 
-/// A call from optimised code into C++ by way of CallApiCallback, before 11.8: nothing in the frame says which function
-/// was called. But V8 has to know it to leave the code that calls, and so its translation tells it
-/// (CreateGenericLazyDeoptContinuationFrameState, src/compiler/js-call-reducer.cc of 8.4 to 11.3). The arguments lie
-/// where the FunctionCallbackInfo below the frame says (Generate_CallApiCallback, src/builtins/x64/builtins-x64.cc):
-/// its first word is the address of the implicit arguments, which follow the return address, its second that of the
-/// arguments.
-void FrameReader::inlined_api_call(V8Frame& frame, const Frame& at) const {
+/// The function of C++ that a call has always called: optimised code that calls into C++ directly was made for it. The
+/// first of the two slots of a call is a weak reference to its target (FeedbackNexus::GetCallFeedback,
+/// src/objects/feedback-vector.h of 11.8 to 12.4).
+uint64_t FrameReader::function_by_feedback(uint64_t caller, int32_t bytecode_offset) const {
+  constexpr uint64_t kMostWords = 10;  // of a JSFunction
+  constexpr uint64_t kMostBytecodes = 1 << 24;
+  const Layout& layout = heap_.layout();
+  uint64_t bytecodes = scripts_.bytecodes_of(objects_.field(caller, layout.js_function_shared));
+  uint64_t length = objects_.field(bytecodes, 8);
+  if (bytecodes == 0 || bytecode_offset < 0 || !is_smi(length) || smi_value(length) <= 0) return 0;
+  uint64_t size = std::min<uint64_t>(static_cast<uint64_t>(smi_value(length)), kMostBytecodes);
+  const std::byte* bytes = heap_.pages().object_bytes(objects_.resolved(bytecodes) - 1, offsets_.bytecode_header, size);
+  if (bytes == nullptr) return 0;
+  auto index = last_operand({bytes, size}, bytecode_sizes(), static_cast<size_t>(bytecode_offset));
+  if (!index) return 0;
+  for (uint64_t at = 24; at < 8 * kMostWords; at += 8) {
+    uint64_t vector = objects_.field(objects_.field(caller, at), 8);  // by way of the function's FeedbackCell
+    const MapInfo* map = objects_.map_of(vector);
+    if (map == nullptr || map->rule != SizeRule::kFeedbackVector) continue;
+    auto slots = static_cast<uint32_t>(objects_.field(vector, heap_.calibration().feedback_vector_length));
+    if (*index >= slots) return 0;
+    uint64_t target = objects_.field(vector, heap_.calibration().feedback_vector_header + 8 * uint64_t{*index});
+    if ((target & kTagMask) != kWeakTag) return 0;
+    target = objects_.resolved(target - (kWeakTag - kHeapObjectTag));
+    if (!objects_.is_function(target)) return 0;
+    return is_template(function_data(objects_.field(target, layout.js_function_shared))) ? target : 0;
+  }
+  return 0;
+}
+
+/// The arguments of a call into C++ lie where the FunctionCallbackInfo below the frame says (Generate_CallApiCallback,
+/// src/builtins/x64/builtins-x64.cc): its first word is the address of the implicit arguments, which follow the return
+/// address, its second that of the arguments.
+void FrameReader::arguments_by_info(V8Frame& frame, const Frame& at) const {
   constexpr uint64_t kMostImplicit = 8, kMostWords = 32;
-  auto registers = caller(at);
-  if (!registers) return;
-  Frame calling;
-  calling.registers = *registers;
-  calling.pc = registers->values.pc();
-  Address fp = registers->values.fp();
-  uint64_t function = objects_.resolved(slot(fp, -16));
-  auto code = code_.compiled_at(calling.lookup_pc());
-  if (!code || !is_heap_object(slot(fp, -8)) || !objects_.is_function(function)) return;
-  auto frames = compiled(*code, calling, objects_.field(function, heap_.layout().js_function_shared));
-  if (frames.size() < 2 || frames.front().kind != V8FrameKind::kExit) return;
-  frame.function = frames.front().function;
-  frame.function_word = frames.front().function_word;
-  frame.receiver = frames.front().receiver;
-  frame.remark = frames.front().remark;
   Address own = at.registers.values.fp();
   int64_t step = offsets_.receiver_first ? 8 : -8;
   for (uint64_t i = 0; i < kMostWords; ++i) {
@@ -157,6 +170,43 @@ void FrameReader::inlined_api_call(V8Frame& frame, const Frame& at) const {
     if (!frame.receiver) frame.receiver = FrameValue::tagged(objects_.resolved(slot(Address(receiver), 0)));
     return;
   }
+}
+
+/// A call from optimised code into C++ by way of CallApiCallback, before 12.5: nothing in the frame says which function
+/// was called. Until 11.3 V8 had to know it to leave the code that calls, and so its translation tells it
+/// (CreateGenericLazyDeoptContinuationFrameState, src/compiler/js-call-reducer.cc of 8.4 to 11.3); later the feedback
+/// does.
+void FrameReader::inlined_api_call(V8Frame& frame, const Frame& at) const {
+  auto registers = caller(at);
+  if (!registers) return;
+  Frame calling;
+  calling.registers = *registers;
+  calling.pc = registers->values.pc();
+  Address fp = registers->values.fp();
+  uint64_t function = objects_.resolved(slot(fp, -16));
+  auto code = code_.compiled_at(calling.lookup_pc());
+  if (!code || !is_heap_object(slot(fp, -8)) || !objects_.is_function(function)) return;
+  auto frames = compiled(*code, calling, objects_.field(function, heap_.layout().js_function_shared));
+  if (frames.empty()) return;
+  if (frames.front().kind == V8FrameKind::kJs) {
+    uint64_t calling_function = frames.size() == 1 ? function : frames.front().function_word;
+    uint64_t called = earlier_ == nullptr ? function_by_feedback(calling_function, frames.front().bytecode_offset) : 0;
+    if (called == 0) return;
+    arguments_by_info(frame, at);
+    CallSite site;
+    site.function = called;
+    site.shared = objects_.field(called, heap_.layout().js_function_shared);
+    set_receiver(site, frame.receiver);
+    frame.function_word = called;
+    frame.function = names_.text(site);
+    return;
+  }
+  if (frames.size() < 2 || frames.front().kind != V8FrameKind::kExit) return;
+  frame.function = frames.front().function;
+  frame.function_word = frames.front().function_word;
+  frame.receiver = frames.front().receiver;
+  frame.remark = frames.front().remark;
+  arguments_by_info(frame, at);
 }
 
 }  // namespace inquest::v8

@@ -73,6 +73,8 @@ class FrameReader : public FrameStepper {
   uint64_t function_of_template(uint64_t receiver, uint64_t info) const;
   void api_callback_exit(V8Frame& frame, Address fp) const;
   void inlined_api_call(V8Frame& frame, const Frame& at) const;
+  uint64_t function_by_feedback(uint64_t caller, int32_t bytecode_offset) const;
+  void arguments_by_info(V8Frame& frame, const Frame& at) const;
   uint64_t function_data(uint64_t shared) const;
   bool is_template(uint64_t word) const;
   void place(V8Frame& frame, int64_t script_offset) const;

@@ -123,6 +123,7 @@ std::vector<V8Frame> FrameReader::by_translation(const std::vector<DeoptFrame>& 
     }
     to.kind = V8FrameKind::kJs;
     to.script_word = scripts_.script_of(from.shared);
+    to.bytecode_offset = from.bytecode_offset;
     if (auto position = scripts_.bytecode_position(from.shared, from.bytecode_offset)) {
       place(to, position->script_offset);
     } else {

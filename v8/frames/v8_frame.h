@@ -53,6 +53,7 @@ struct V8Frame {
   std::optional<FrameValue> receiver;
   std::vector<FrameValue> arguments;  ///< the first ones
   uint64_t argument_count = 0;        ///< of all
+  int32_t bytecode_offset = -1;       ///< of optimised code, where its translation tells it; else -1
   /// Why there is no line, or something else that is not as it should be; a phrase.
   std::string remark;
 };
