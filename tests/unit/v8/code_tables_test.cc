@@ -103,6 +103,18 @@ TEST(BaselineOffsets, PairsOfNinePointZero) {
   EXPECT_FALSE(baseline_bytecode_offset(bytes({17, 9}), code, {}, kV8_9_0, 17));  // behind the last bytecode
 }
 
+TEST(LastOperand, OfAllWidths) {
+  BytecodeSizes sizes{{1, 1, 1, 1, 2, 1, 1, 1, 1, 3, 1, 1, 1, 1, 5}};
+  auto code = bytes({4, 9, 0, 4, 8, 1, 1, 4, 7, 0, 0, 2, 4});
+  EXPECT_EQ(last_operand(code, sizes, 0), 9u);
+  EXPECT_EQ(last_operand(code, sizes, 2), 0x108u);
+  EXPECT_EQ(last_operand(code, sizes, 6), 0x02000007u);
+  EXPECT_FALSE(last_operand(code, sizes, 12));                      // ends behind the code
+  EXPECT_FALSE(last_operand(code, sizes, 13));                      // nothing there
+  EXPECT_FALSE(last_operand(bytes({9, 9}), sizes, 0));              // no such bytecode
+  EXPECT_FALSE(last_operand(bytes({4, 9}), {{1, 1, 1, 1, 1}}, 0));  // sizes of one scale only: none is known
+}
+
 TEST(LineEnds, AllTerminators) {
   EXPECT_EQ(line_ends(u"a\nb\r\nc\rd\u2028"), (std::vector<uint32_t>{1, 4, 6, 8, 9}));
   EXPECT_EQ(line_ends(u""), (std::vector<uint32_t>{0}));
