@@ -187,7 +187,13 @@ async function goOn() {
   for (let i = 0; i < 5; i++) fs.stat('/', onStat);
   for (let i = 0; i < 6; i++) kept.push(setImmediate(onImmediate));
   clearImmediate(kept[kept.length - 1]);
+  for (let i = 0; i < 9; i++) kept.push(next(i));
+  tally('next', 9);
   die(new Error('last').stack);
+}
+async function next(i) {
+  await i;  // there already: it goes on as soon as others have
+  kept.push(i);
 }
 function onStat() {}
 class Outer {

@@ -29,7 +29,7 @@ struct Awaited {
     kImmediate,   ///< one that an immediate resolves
     kCombinator,  ///< Promise.all and its kin: `frame.function`
     kPromise,     ///< a promise that nothing tells more about: `type`
-    kSettled,     ///< a promise that is settled: it was about to go on
+    kSettled,     ///< a promise that is settled: a microtask that goes on with it is queued
     kNext,        ///< a generator: the next value to be asked for
     kUnknown,     ///< no promise was found that would make it go on
   };

@@ -25,12 +25,14 @@ struct Found {
   std::vector<uint64_t> generators;  ///< suspended
   std::vector<uint64_t> running;     ///< generator objects that run, or async functions that have returned
   std::vector<uint64_t> promises;    ///< pending
+  std::vector<uint64_t> tasks;       ///< in the queue of microtasks, for reactions
   std::vector<std::pair<uint64_t, LoopObject>> loop_objects;
 
   void add(Found&& other) {
     generators.insert(generators.end(), other.generators.begin(), other.generators.end());
     running.insert(running.end(), other.running.begin(), other.running.end());
     promises.insert(promises.end(), other.promises.begin(), other.promises.end());
+    tasks.insert(tasks.end(), other.tasks.begin(), other.tasks.end());
     loop_objects.insert(loop_objects.end(), other.loop_objects.begin(), other.loop_objects.end());
   }
   void sort() {
@@ -60,6 +62,9 @@ class Collector {
     Found& out = found[page.isolate];
     walker_.walk(page, heap_.areas_of(page), stats,
                  [&](uint64_t address, const MapInfo& map, uint64_t, const std::byte*) {
+                   // Those that have run are garbage.
+                   if (reader.is_reaction_task(map) && ObjectIndex::is_marked(page, address))
+                     out.tasks.push_back(address + 1);
                    if (map.category != Category::kReceiver) return;
                    Kind kind = kind_of(page.isolate, map);
                    if (kind.what == What::kNothing || !wanted(which, page, address)) return;
@@ -129,6 +134,8 @@ class Survey {
   void run(Found& found) {
     found.sort();
     for (uint64_t word : found.promises) look_behind(word);
+    for (uint64_t word : found.tasks)
+      if (auto generator = promises_.awaiting_task(word)) about_to_go_on_.insert(generator->word);
     for (auto [word, kind] : found.loop_objects) loop_object(word, kind);
     // Who made the promises: known before anything is described.
     for (const auto* words : {&found.generators, &found.running}) {
@@ -271,7 +278,9 @@ class Survey {
       bool waits_for_next =
           generator.kind == GeneratorKind::kGenerator ||
           (generator.kind == GeneratorKind::kAsyncGenerator && promises_.promises_of(generator).empty());
-      awaited.kind = waits_for_next ? Awaited::Kind::kNext : Awaited::Kind::kUnknown;
+      awaited.kind = about_to_go_on_.contains(generator.word) ? Awaited::Kind::kSettled
+                     : waits_for_next                         ? Awaited::Kind::kNext
+                                                              : Awaited::Kind::kUnknown;
       return awaited;
     }
     uint64_t promise = found->second;
@@ -381,6 +390,7 @@ class Survey {
   AsyncReport& report_;
 
   std::unordered_map<uint64_t, uint64_t> awaited_;  ///< suspended function -> promise
+  std::unordered_set<uint64_t> about_to_go_on_;     ///< suspended functions for which a task is queued
   std::unordered_map<uint64_t, uint64_t> makers_;   ///< promise -> suspended function whose result it is
   std::unordered_map<uint64_t, uint64_t> sources_;  ///< promise -> one that it is derived from
   std::unordered_map<uint64_t, HandlerKind> combined_;

@@ -216,15 +216,25 @@ int32_t PromiseReader::combinator_index(uint64_t handler) const {
   return is_smi(hash) ? smi_value(hash) - 1 : -1;
 }
 
+/// PromiseReactionJobTask (src/objects/microtask.tq, promise.tq): argument, context, handler, promise or capability;
+/// one word further on from 12.x.
+uint64_t PromiseReader::handler_offset(uint64_t task) const {
+  uint64_t handler = objects_.field(task, 24);
+  return objects_.is_function(handler) || handler == root("undefined_value") ? 24 : 32;
+}
+
+std::optional<GeneratorObject> PromiseReader::awaiting_task(uint64_t task) const {
+  uint64_t handler = objects_.field(task, handler_offset(task));
+  if (!objects_.is_function(handler) || handler_kind(handler) != HandlerKind::kAwait) return std::nullopt;
+  return awaiting(handler);
+}
+
 uint64_t PromiseReader::promise_of_current_task() const {
   uint64_t task = root("current_microtask");
-  uint64_t map = objects_.field(task, 0);
-  if (!is_heap_object(task) || map == 0 || (map != fulfill_task_map_ && map != reject_task_map_)) return 0;
-  // PromiseReactionJobTask: argument, context, handler, promise or capability; one word further on from 12.x.
-  uint64_t handler_at = 24;
+  const MapInfo* map = objects_.map_of(task);
+  if (map == nullptr || !is_reaction_task(*map)) return 0;
+  uint64_t handler_at = handler_offset(task);
   uint64_t handler = objects_.field(task, handler_at);
-  if (!objects_.is_function(handler) && handler != root("undefined_value"))
-    handler = objects_.field(task, handler_at = 32);
   uint64_t derived = objects_.field(task, handler_at + 8);
   if (handler_kind(handler) == HandlerKind::kAwait) {
     auto generator = awaiting(handler);

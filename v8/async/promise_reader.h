@@ -77,6 +77,13 @@ class PromiseReader {
   /// Which of its promises an element function of a combinator stands for.
   int32_t combinator_index(uint64_t handler) const;
 
+  /// What a settled promise has put into the queue of microtasks, for one reaction.
+  bool is_reaction_task(const MapInfo& map) const {
+    return map.map + 1 == fulfill_task_map_ || map.map + 1 == reject_task_map_;
+  }
+  /// The generator object that such a task goes on with.
+  std::optional<GeneratorObject> awaiting_task(uint64_t task) const;
+
   /// The promise that is settled by what runs now (Isolate's current microtask); 0 when nothing is known.
   uint64_t promise_of_current_task() const;
 
@@ -87,6 +94,7 @@ class PromiseReader {
   };
   uint64_t root(std::string_view name) const;
   uint64_t context_of(uint64_t function) const;
+  uint64_t handler_offset(uint64_t task) const;
   HandlerKind kind_by_context(uint64_t function, uint64_t shared) const;
 
   const ObjectReader& objects_;
