@@ -17,6 +17,7 @@
 #include "v8/heap/census.h"
 #include "v8/heap/liveness.h"
 #include "v8/heap/object_index.h"
+#include "v8/heap/space_counters.h"
 #include "v8/inspect/inspector.h"
 #include "v8/node/node_reader.h"
 #include "v8/objects/describe.h"
@@ -226,7 +227,7 @@ class RuntimeImpl : public Runtime {
   }
 
   void refresh_info();
-  std::vector<SpaceInfo> spaces(std::optional<uint32_t> isolate) const;
+  std::vector<SpaceInfo> spaces(std::optional<uint32_t> isolate, const SpaceCounterReader& reader) const;
 
   FrameReader& frame_reader() {
     if (!frame_reader_) frame_reader_ = std::make_unique<FrameReader>(*heap_);
@@ -297,7 +298,7 @@ void RuntimeImpl::save_index(const IndexFile& file) {
 }
 
 /// Sizes of the spaces of one isolate, or of those that all share.
-std::vector<SpaceInfo> RuntimeImpl::spaces(std::optional<uint32_t> isolate) const {
+std::vector<SpaceInfo> RuntimeImpl::spaces(std::optional<uint32_t> isolate, const SpaceCounterReader& reader) const {
   std::map<Space, SpaceInfo> by_space;
   for (const Page& page : heap_->pages().pages()) {
     bool shared = page.heap.is_null();
@@ -314,6 +315,10 @@ std::vector<SpaceInfo> RuntimeImpl::spaces(std::optional<uint32_t> isolate) cons
       space.walked = space.area;
       space.not_parsed = totals_.isolates[isolate.value_or(0)][static_cast<size_t>(kind)].not_parsed;
     }
+    SpaceCounters counters = reader.read(isolate, kind);
+    space.used = counters.used;
+    space.available = counters.available;
+    space.physical = counters.physical;
     result.push_back(space);
   }
   return result;
@@ -327,10 +332,11 @@ void RuntimeImpl::refresh_info() {
       fmt::format("table of {}{}; {}", provenance.table,
                   heap_->layout().exact ? "" : " (the version is newer than those measured)", provenance.page_layout);
   info_.isolates.clear();
+  SpaceCounterReader reader(*heap_);
   for (const Isolate& isolate : heap_->isolates()) {
-    info_.isolates.push_back({isolate.index, isolate.address, isolate.threads, spaces(isolate.index)});
+    info_.isolates.push_back({isolate.index, isolate.address, isolate.threads, spaces(isolate.index, reader)});
   }
-  info_.shared_spaces = spaces(std::nullopt);
+  info_.shared_spaces = spaces(std::nullopt, reader);
   info_.capabilities = describe_capabilities(*heap_, indexed_ ? &totals_ : nullptr);
 }
 

@@ -46,6 +46,10 @@ struct SpaceInfo {
   uint64_t area = 0;        ///< bytes in which objects can lie
   uint64_t walked = 0;      ///< bytes of the area that have been walked so far
   uint64_t not_parsed = 0;  ///< of these, bytes that could not be read as objects
+  // As V8 counts them (v8.getHeapSpaceStatistics); missing where the core does not tell.
+  std::optional<uint64_t> used = {};       ///< bytes of objects
+  std::optional<uint64_t> available = {};  ///< bytes that can be allocated before it grows
+  std::optional<uint64_t> physical = {};   ///< bytes of its pages that have been touched
 };
 
 struct IsolateInfo {

@@ -166,8 +166,11 @@ CoreNotes parse_notes(const std::vector<Bytes>& segments) {
   if (notes.pid == 0 && !notes.threads.empty()) notes.pid = notes.threads.front().tid;
   if (auto leader = notes.cpu_times.find(notes.pid); leader != notes.cpu_times.end()) notes.cpu_time = leader->second;
   // pr_fname is the main thread's name; other threads' names are not in the core.
-  for (Thread& thread : notes.threads)
+  for (Thread& thread : notes.threads) {
     if (thread.tid == notes.pid) thread.name = notes.command;
+    auto time = notes.cpu_times.find(thread.tid);
+    if (thread.tid != notes.pid && time != notes.cpu_times.end()) thread.cpu_time = time->second;
+  }
   return notes;
 }
 

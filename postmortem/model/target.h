@@ -77,21 +77,23 @@ struct VectorRegisters {
   std::array<std::array<std::byte, 16>, kCount> xmm{};
 };
 
+/// Processor time in microseconds.
+struct CpuTime {
+  uint64_t user = 0, system = 0;
+};
+
 struct Thread {
   uint64_t tid = 0;
   std::string name;  ///< empty when the core does not say
   int signal = 0;    ///< signal this thread was stopped by, 0 when none is recorded
   Registers registers;
   std::optional<VectorRegisters> vectors;  ///< where the core has them
+  /// Of this thread alone. The kernel's note of the first thread of a process has the time of all of them: it has none.
+  std::optional<CpuTime> cpu_time;
 };
 
 /// The random bytes that the kernel gives a program at its start (AT_RANDOM, getauxval(3)). No two runs have the same.
 using AtRandom = std::array<std::byte, 16>;
-
-/// Processor time in microseconds.
-struct CpuTime {
-  uint64_t user = 0, system = 0;
-};
 
 /// NT_PRPSINFO, NT_PRSTATUS, NT_SIGINFO, NT_AUXV and the file's own age.
 struct ProcessFacts {

@@ -1,18 +1,29 @@
 #include "v8/node/event_loop.h"
 
 #include <array>
+#include <cstring>
 
 namespace inquest::v8 {
 namespace {
 
 // uv_loop_t.
-constexpr uint64_t kActiveHandles = 8, kRing = 16, kActiveRequests = 32, kStopFlag = 48, kBackendFd = 64, kTime = 544;
+constexpr uint64_t kActiveHandles = 8, kRing = 16, kActiveRequests = 32, kInternalFields = 40, kStopFlag = 48,
+                   kBackendFd = 64, kTime = 544;
 // uv_handle_t.
 constexpr uint64_t kLoopOfHandle = 8, kType = 16, kLink = 32, kFlags = 88;
 constexpr uint32_t kClosing = 1, kClosed = 2, kActive = 4, kReferenced = 8, kInternal = 16;  ///< src/uv-common.h
 // What follows the handle's own 96 bytes.
 constexpr uint64_t kStreamFd = 184, kUdpFd = 176, kTimerTimeout = 128, kTimerRepeat = 136, kEventPath = 96,
-                   kProcessPid = 104, kSignalNumber = 104;
+                   kProcessPid = 104, kSignalNumber = 104, kQueueSize = 96, kUdpQueueCount = 104,
+                   kConnectionCallback = 224, kPipeName = 256, kPollContext = 96;
+constexpr uint32_t kReadable = 0x4000, kWritable = 0x8000, kUdpConnected = 0x2000000;  ///< src/uv-common.h, since 1.23
+/// struct poll_ctx of src/uv-fs-poll.c: its path, behind a pointer to the previous context (since 1.31).
+constexpr uint64_t kPollPath = 800, kOldPollPath = 792;
+/// uv__loop_internal_fields_t (src/uv-common.h, since 1.39): flags, then uv__loop_metrics_t, which since 1.45 begins
+/// with the 16 words of uv_metrics_t.
+constexpr uint64_t kLoopFlags = 0, kLoopMetrics = 8, kPublicMetrics = 128;
+constexpr uint32_t kCountIdleTime = 1;
+constexpr uint64_t kStackScanned = 64ull << 20;  ///< bytes; V8 is given 4 MiB of a worker's stack
 constexpr size_t kMaxHandles = 1'000'000;
 constexpr uint64_t kMaxFd = 1u << 24;
 
@@ -50,6 +61,7 @@ class LoopReader {
     result.active_requests = memory_.read_value<uint32_t>(loop_ + kActiveRequests).value_or(0);
     result.stopping = memory_.read_value<uint32_t>(loop_ + kStopFlag).value_or(0) != 0;
     result.time_ms = memory_.read_u64(loop_ + kTime).value_or(0);
+    idle_time(result);
     auto link = memory_.read_pointer(loop_ + kRing);
     // A damaged ring may not come back to the loop: Brent's way to notice that it runs in circles.
     size_t steps = 0, mark_at = 1;
@@ -80,9 +92,58 @@ class LoopReader {
   }
 
  private:
+  /// Counted when the program asked for it, as Node.js does since 12.19 and 14.10. Where the two numbers lie is told by
+  /// the first of them: the time at which the loop began to wait, or nothing; a count of its turns in 1.45 and later.
+  void idle_time(EventLoop& loop) const {
+    auto fields = memory_.read_pointer(loop_ + kInternalFields);
+    if (!fields || fields->is_null() || fields->value() % 8 != 0) return;
+    auto flags = memory_.read_value<uint32_t>(*fields + kLoopFlags);
+    if (!flags || (*flags & kCountIdleTime) == 0) return;
+    uint64_t now = loop.time_ms * 1'000'000;
+    for (uint64_t at : {kLoopMetrics, kLoopMetrics + kPublicMetrics}) {
+      auto since = memory_.read_u64(*fields + at);
+      auto idle = memory_.read_u64(*fields + at + 8);
+      bool sound = since && idle && (*since == 0 || *since > now / 2) && *idle <= now + 1'000'000'000;
+      if (!sound) continue;
+      loop.idle_ns = *idle;
+      if (*since != 0) loop.waiting_since_ns = *since;
+      return;
+    }
+  }
+
+  /// What streams and sockets say about themselves.
+  void add_stream(LoopHandle& result, uint32_t flags) const {
+    bool udp = result.type == "udp";
+    if (!udp && result.type != "tcp" && result.type != "pipe" && result.type != "tty") return;
+    result.write_queue_size = memory_.read_u64(result.address + kQueueSize);
+    if (udp) {
+      result.write_queue_count = memory_.read_u64(result.address + kUdpQueueCount);
+      result.connected = (flags & kUdpConnected) != 0;
+      return;
+    }
+    result.readable = (flags & kReadable) != 0;
+    result.writable = (flags & kWritable) != 0;
+    if (result.type == "tty") return;
+    auto callback = memory_.read_u64(result.address + kConnectionCallback);
+    result.listening = callback && *callback != 0;
+    if (result.type != "pipe") return;
+    auto name = memory_.read_pointer(result.address + kPipeName);
+    if (name && !name->is_null()) result.name = memory_.read_c_string(*name).value_or("");
+  }
+
+  std::string polled_file(Address handle) const {
+    auto context = memory_.read_pointer(handle + kPollContext);
+    if (!context || context->is_null() || memory_.read_pointer(*context) != handle) return {};
+    // A word of text is no pointer and not null.
+    auto previous = memory_.read_pointer(*context + kOldPollPath);
+    bool newer = previous && (previous->is_null() || memory_.read_pointer(*previous) == handle);
+    return memory_.read_c_string(*context + (newer ? kPollPath : kOldPollPath)).value_or("");
+  }
+
   LoopHandle handle(Address address, uint64_t now) const {
     LoopHandle result;
     result.address = address;
+    result.data = memory_.read_pointer(address).value_or(Address());
     uint32_t type = memory_.read_value<uint32_t>(address + kType).value_or(0);
     result.type = type < kTypes.size() ? kTypes[type] : kTypes[0];
     uint32_t flags = memory_.read_value<uint32_t>(address + kFlags).value_or(0);
@@ -103,6 +164,8 @@ class LoopReader {
       if (auto timeout = memory_.read_u64(address + kTimerTimeout))
         result.fires_in = static_cast<int64_t>(*timeout - now);
     }
+    add_stream(result, flags);
+    if (result.type == "fs_poll") result.file = polled_file(address);
     if (result.type == "fs_event") {
       auto path = memory_.read_pointer(address + kEventPath);
       if (path && !path->is_null()) result.file = memory_.read_c_string(*path).value_or("");
@@ -114,7 +177,29 @@ class LoopReader {
   Address loop_;
 };
 
+std::optional<EventLoop> loop_at(const MemoryReader& memory, Address address) {
+  if (address.is_null() || address.value() % 8 != 0) return std::nullopt;
+  LoopReader reader(memory, address);
+  return reader.is_loop() ? std::optional(reader.read()) : std::nullopt;
+}
+
 }  // namespace
+
+std::optional<EventLoop> find_event_loop(const Target& target, const Thread& thread) {
+  const MemoryReader& memory = target.memory();
+  Address start(thread.registers.sp().value() & ~uint64_t{7});
+  auto bytes = memory.view(start, kStackScanned);
+  size_t words = bytes.size() / 8;
+  for (size_t i = 0; i < words; ++i) {
+    if (auto loop = loop_at(memory, start + i * 8)) return loop;
+  }
+  for (size_t i = 0; i < words; ++i) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i * 8, sizeof word);
+    if (auto loop = loop_at(memory, Address(word))) return loop;
+  }
+  return std::nullopt;
+}
 
 std::optional<EventLoop> find_event_loop(const Target& target, const Module& module) {
   const MemoryReader& memory = target.memory();

@@ -80,12 +80,26 @@ std::optional<double> read_start_time(const Target& target, const Module& module
   return std::nullopt;
 }
 
+/// The threads of an isolate, in the order in which they are known to have run it.
+std::optional<EventLoop> loop_of(const Target& target, const Isolate& isolate) {
+  for (uint64_t tid : isolate.threads) {
+    for (const Thread& thread : target.threads()) {
+      if (thread.tid != tid) continue;
+      if (auto loop = find_event_loop(target, thread)) return loop;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 NodeState read_node_state(const Heap& heap) {
   const Target& target = heap.target();
   NodeState state;
   state.loop = find_event_loop(target, heap.module());
+  if (!state.loop && !heap.isolates().empty()) state.loop = loop_of(target, heap.isolates()[0]);
+  for (const Isolate& isolate : heap.isolates())
+    state.loops.push_back(isolate.index == 0 ? state.loop : loop_of(target, isolate));
   for (const Isolate& isolate : heap.isolates()) state.limits.push_back(find_heap_limits(heap, isolate));
   state.start_time = read_start_time(target, heap.module());
   // node::per_process::node_start_time: nanoseconds of the clock that the loop reads.

@@ -15,6 +15,7 @@ namespace inquest::v8 {
 struct LoopHandle {
   std::string_view type;  ///< as in diagnostic reports: "timer", "tcp", "fs_event"
   Address address;
+  Address data;  ///< what its owner hung on it; of Node.js's handles the HandleWrap
   bool active = false;
   bool referenced = false;
   bool closing = false;
@@ -22,9 +23,16 @@ struct LoopHandle {
   // Of timers, milliseconds.
   std::optional<uint64_t> repeat;
   std::optional<int64_t> fires_in;  ///< from the last turn of the loop; negative: it was due
-  std::string file;                 ///< of fs_event
+  std::string file;                 ///< of fs_event and fs_poll
   std::optional<int64_t> pid;       ///< of process
   std::optional<int64_t> signal;    ///< of signal
+  // Of streams (tcp, pipe, tty) and udp.
+  std::optional<uint64_t> write_queue_size;   ///< bytes
+  std::optional<uint64_t> write_queue_count;  ///< of udp: messages
+  std::optional<bool> readable, writable;     ///< of streams
+  bool listening = false;                     ///< of tcp and pipe
+  bool connected = false;                     ///< of udp
+  std::string name;                           ///< of pipe: the path that it was bound to
 };
 
 struct EventLoop {
@@ -35,6 +43,9 @@ struct EventLoop {
   uint64_t time_ms = 0;  ///< its clock at the last turn (CLOCK_MONOTONIC)
   std::vector<LoopHandle> handles;
   bool complete = true;  ///< false: the list of handles could not be followed to its end
+  /// Nanoseconds spent waiting for events, until it began to wait for the last time; nothing when libuv did not count.
+  std::optional<uint64_t> idle_ns;
+  std::optional<uint64_t> waiting_since_ns;  ///< of the clock of time_ms, when it was waiting
 
   bool alive() const { return active_handles > 0 || active_requests > 0; }
 };
@@ -49,6 +60,7 @@ struct HeapLimits {
 
 struct NodeState {
   std::optional<EventLoop> loop;                  ///< of the main thread
+  std::vector<std::optional<EventLoop>> loops;    ///< by isolate: of the thread that ran it; the first one is `loop`
   std::vector<std::optional<HeapLimits>> limits;  ///< by isolate
   std::optional<double> start_time;               ///< seconds since 1970
   std::optional<double> uptime;                   ///< seconds, until the last turn of the event loop

@@ -90,5 +90,76 @@ TEST_F(EventLoopTest, SurvivesDamage) {
   EXPECT_FALSE(find());
 }
 
+TEST_F(EventLoopTest, TellsWhatStreamsSay) {
+  binary.symbols->add("default_loop_struct", loop - testing::FakeBinary::kBias);
+  put(kHeap + 0x200 + 88, uint32_t{8 | 0x4000 | 0x8000});
+  put(kHeap + 0x200 + 96, uint64_t{4711});
+  auto found = find();
+  ASSERT_TRUE(found && found->handles.size() == 2);
+  EXPECT_EQ(found->handles[1].readable, true);
+  EXPECT_EQ(found->handles[1].writable, true);
+  EXPECT_EQ(found->handles[1].write_queue_size, 4711u);
+  EXPECT_FALSE(found->handles[1].listening);
+  EXPECT_EQ(found->handles[0].readable, std::nullopt);
+
+  put(kHeap + 0x200 + 224, uint64_t{0x400100});  // connection_cb
+  put(kHeap + 0x200 + 16, uint32_t{7});          // a pipe
+  put(kHeap + 0x200 + 256, kHeap + 0x1000);
+  binary.process.memory_.put_bytes(kHeap + 0x1000, "/run/a.sock", 12);
+  found = find();
+  ASSERT_TRUE(found && found->handles.size() == 2);
+  EXPECT_TRUE(found->handles[1].listening);
+  EXPECT_EQ(found->handles[1].name, "/run/a.sock");
+}
+
+TEST_F(EventLoopTest, KnowsBothPlacesOfPolledPaths) {
+  binary.symbols->add("default_loop_struct", loop - testing::FakeBinary::kBias);
+  constexpr uint64_t kContext = kHeap + 0x2000;
+  put(kHeap + 0x200 + 16, uint32_t{4});  // fs_poll
+  put(kHeap + 0x200 + 96, kContext);
+  put(kContext, kHeap + 0x200);
+  binary.process.memory_.put_bytes(kContext + 792, "/etc/passwd", 12);
+  EXPECT_EQ(find()->handles[1].file, "/etc/passwd");
+  put(kContext + 792, uint64_t{0});  // no previous context
+  binary.process.memory_.put_bytes(kContext + 800, "/etc/group", 11);
+  EXPECT_EQ(find()->handles[1].file, "/etc/group");
+  put(kContext, uint64_t{0});  // of another handle
+  EXPECT_EQ(find()->handles[1].file, "");
+}
+
+TEST_F(EventLoopTest, CountsIdleTimeWhereLibuvKeepsIt) {
+  binary.symbols->add("default_loop_struct", loop - testing::FakeBinary::kBias);
+  constexpr uint64_t kFields = kHeap + 0x3000;
+  put(loop + 40, kFields);
+  EXPECT_EQ(find()->idle_ns, std::nullopt);  // not counted
+  put(kFields, uint32_t{1});
+  put(kFields + 8, uint64_t{4'900'000'000});
+  put(kFields + 16, uint64_t{700'000'000});
+  EXPECT_EQ(find()->idle_ns, 700'000'000u);
+  EXPECT_EQ(find()->waiting_since_ns, 4'900'000'000u);
+  // 1.45: turns of the loop, events, events that waited, reserved words; then the same two.
+  put(kFields + 8, uint64_t{31});
+  put(kFields + 16, uint64_t{9});
+  put(kFields + 136, uint64_t{0});
+  put(kFields + 144, uint64_t{800'000'000});
+  EXPECT_EQ(find()->idle_ns, 800'000'000u);
+  EXPECT_EQ(find()->waiting_since_ns, std::nullopt);
+}
+
+TEST_F(EventLoopTest, IsFoundOnAStack) {
+  constexpr uint64_t kStack = 0x7f0000000000;
+  MemoryRegion& region = binary.process.memory_.map(kStack, 0x2000);
+  region.readable = region.writable = true;
+  Thread thread;
+  thread.registers.gpr[Registers::kRsp] = kStack + 0x104;
+  EXPECT_FALSE(find_event_loop(binary.process, thread));
+  put(kStack + 0x208, loop);  // a pointer to it
+  auto found = find_event_loop(binary.process, thread);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->address, Address(loop));
+  thread.registers.gpr[Registers::kRsp] = kStack + 0x400;  // below the stack pointer nothing counts
+  EXPECT_FALSE(find_event_loop(binary.process, thread));
+}
+
 }  // namespace
 }  // namespace inquest::v8
