@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+
+#include "commands/node_objects.h"
 
 namespace inquest::commands {
 namespace {
@@ -38,6 +41,9 @@ class Gatherer {
     directory();
     title();
     if (auto failed = modules()) return *failed;
+    auto workers = find_workers(runtime_, target_, which_);
+    if (!workers) return std::move(workers).error();
+    facts_.workers = std::move(*workers);
     auto async = runtime_.async_report(which_);
     if (!async) return std::move(async).error();
     facts_.handles = std::move(async->handles);
@@ -62,7 +68,6 @@ class Gatherer {
                         "in the core");
     }
     facts_.process = by_isolate.begin()->second;
-    facts_.workers = by_isolate.size() - 1;
     return std::nullopt;
   }
 
@@ -125,23 +130,39 @@ class Gatherer {
     if (!facts_.title.empty()) report_.note("The title is the command line, as the kernel has noted it.");
   }
 
-  /// CommonJS: every Module with a file, in the require cache or still referred to. Others by their scripts, whose
-  /// names are URLs.
+  /// As Module._extensions and the loader of ES modules go by the end of the name.
+  static std::string_view format_of(std::string_view name, std::string_view otherwise) {
+    if (name.ends_with(".json")) return "json";
+    if (name.ends_with(".node")) return "addon";
+    return name.ends_with(".wasm") ? "wasm" : otherwise;
+  }
+
+  /// Scripts that are modules by their names: URLs of ES modules and of code that was compiled from bytes.
+  void script(const v8::ScriptInfo& script) {
+    const std::string& name = script.name;
+    bool path = name.starts_with('/');
+    if (path) sizes_.try_emplace({script.isolate, name}, script.size);
+    bool url = name.starts_with("file://") || name.starts_with("data:") || name.starts_with("http://") ||
+               name.starts_with("https://");
+    if (url) add({name, true, "module", true, script.size, script.isolate});
+    // What is compiled with the WebAssembly API has no name of its own: "wasm://wasm/8c62a46e".
+    if (name.starts_with("wasm://")) add({name, false, "wasm", true, std::nullopt, script.isolate});
+    bool builtin = name.starts_with("node:") || (!path && name.find(':') == std::string::npos);
+    if (!builtin) return;
+    ++facts_.builtin_scripts;
+    facts_.builtin_size += script.size;
+  }
+  void add(LoadedModule module) {
+    known_.emplace(module.isolate, module.path);
+    facts_.modules.push_back(std::move(module));
+  }
+
+  /// CommonJS: every Module with a file, in the require cache or still referred to. ES modules: the scripts whose names
+  /// are URLs, and what has no script (JSON) by its ModuleWrap (src/module_wrap.cc).
   std::optional<Error> modules() {
     auto scripts = runtime_.scripts(which_);
     if (!scripts) return std::move(scripts).error();
-    std::map<std::pair<uint32_t, std::string>, uint64_t> sizes;
-    for (const v8::ScriptInfo& script : *scripts) {
-      bool path = script.name.starts_with('/');
-      if (path) sizes.try_emplace({script.isolate, script.name}, script.size);
-      if (script.name.starts_with("file://"))
-        facts_.modules.push_back({script.name, true, true, script.size, script.isolate});
-      bool builtin = script.name.starts_with("node:") || (!path && script.name.find(':') == std::string::npos);
-      if (builtin) {
-        ++facts_.builtin_scripts;
-        facts_.builtin_size += script.size;
-      }
-    }
+    for (const v8::ScriptInfo& found : *scripts) script(found);
     auto found = runtime_.instances("Module", {.which = which_});
     if (!found) return std::move(found).error();
     for (const v8::Instance& instance : found->rows) {
@@ -150,10 +171,11 @@ class Gatherer {
       const auto* name = file ? std::get_if<std::string>(&file->value) : nullptr;
       const bool* is_loaded = loaded ? std::get_if<bool>(&loaded->value) : nullptr;
       if (name == nullptr || is_loaded == nullptr) continue;
-      LoadedModule module{*name, false, *is_loaded, std::nullopt, instance.isolate};
-      if (auto size = sizes.find({instance.isolate, *name}); size != sizes.end()) module.size = size->second;
-      facts_.modules.push_back(std::move(module));
+      LoadedModule module{*name, false, format_of(*name, "commonjs"), *is_loaded, std::nullopt, instance.isolate};
+      if (auto size = sizes_.find({instance.isolate, *name}); size != sizes_.end()) module.size = size->second;
+      add(std::move(module));
     }
+    if (auto failed = wrapped_modules()) return failed;
     std::ranges::sort(facts_.modules, [](const LoadedModule& a, const LoadedModule& b) {
       uint64_t a_size = a.size.value_or(0), b_size = b.size.value_or(0);
       return a_size != b_size ? a_size > b_size : std::tie(a.path, a.isolate) < std::tie(b.path, b.isolate);
@@ -162,6 +184,24 @@ class Gatherer {
       return a.path == b.path && a.isolate == b.isolate && a.size == b.size;
     });
     facts_.modules.erase(repeated.begin(), repeated.end());
+    return std::nullopt;
+  }
+
+  /// Of a builtin module or a CommonJS module that was imported the wrap is but a facade.
+  std::optional<Error> wrapped_modules() {
+    auto found = runtime_.instances("ModuleWrap", {.which = which_});
+    if (!found) return std::move(found).error();
+    for (const v8::Instance& instance : found->rows) {
+      auto value = runtime_.member(instance.address.value(), {"url"}, options_);
+      const auto* url = value ? std::get_if<std::string>(&value->value) : nullptr;
+      if (url == nullptr || value->kind != v8::ValueKind::kString) continue;
+      constexpr std::string_view kFile = "file://";
+      bool file = url->starts_with(kFile);
+      if (!file && !url->starts_with("data:")) continue;
+      bool repeated = known_.contains({instance.isolate, *url}) ||
+                      (file && known_.contains({instance.isolate, url->substr(kFile.size())}));
+      if (!repeated) add({*url, true, format_of(*url, "module"), true, std::nullopt, instance.isolate});
+    }
     return std::nullopt;
   }
 
@@ -176,6 +216,19 @@ class Gatherer {
     } else if (!facts_.state.loop->complete) {
       say("The list of the event loop's handles could not be followed to its end.");
     }
+    size_t without_loop = 0, without_number = 0;
+    for (const WorkerFacts& worker : facts_.workers) {
+      const auto& loops = facts_.state.loops;
+      if (worker.isolate >= loops.size() || !loops[worker.isolate]) ++without_loop;
+      if (!worker.thread_id) ++without_number;
+    }
+    if (without_loop > 0) {
+      report_.incomplete = true;
+      report_.warn(fmt::format("The event loops of {} workers were not found.", without_loop));
+    }
+    // As of isolates that a program which embeds Node.js has made itself.
+    if (without_number > 0)
+      report_.note(fmt::format("{} isolates belong to no Worker object that was found.", without_number));
     if (!facts_.state.uptime) say("How long the process ran is not known: the symbols that tell are stripped.");
     if (facts_.state.limits.empty() || !facts_.state.limits[0]) say("The limits of the heap were not found.");
     if (!facts_.state.has_environment) say("The environment was not found, or not all of it is in the core.");
@@ -187,6 +240,8 @@ class Gatherer {
   Report& report_;
   v8::InspectOptions options_;
   NodeFacts facts_;
+  std::map<std::pair<uint32_t, std::string>, uint64_t> sizes_;  ///< of sources, by isolate and path
+  std::set<std::pair<uint32_t, std::string>> known_;            ///< isolate and path or URL of modules
 };
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
-#include "commands/merged_stack.h"
-#include "commands/native_stack.h"
+#include "commands/node_libuv.h"
 #include "postmortem/model/signal_name.h"
 #include "v8/inspect/numbers.h"
 #include "v8/node/report_version.h"
@@ -13,9 +13,23 @@
 namespace inquest::commands {
 namespace {
 
-constexpr size_t kMaxFrames = 1000;
-
 std::string report_address(Address address) { return fmt::format("{:#018x}", address.value()); }
+
+/// V8's spaces, in the order of v8::Isolate::GetHeapSpaceStatistics (AllocationSpace, src/common/globals.h).
+constexpr std::array<std::string_view, 14> kSpaces = {"read_only_space",
+                                                      "new_space",
+                                                      "old_space",
+                                                      "code_space",
+                                                      "map_space",
+                                                      "shared_space",
+                                                      "trusted_space",
+                                                      "shared_trusted_space",
+                                                      "new_large_object_space",
+                                                      "large_object_space",
+                                                      "code_large_object_space",
+                                                      "shared_large_object_space",
+                                                      "shared_trusted_large_object_space",
+                                                      "trusted_large_object_space"};
 
 class NodeReportBody : public ReportBody {
  public:
@@ -30,30 +44,58 @@ class NodeReportBody : public ReportBody {
     output.append('\n');
   }
 
-  void write_json(JsonWriter& json) const override {
-    header(json);
+  void write_json(JsonWriter& json) const override { thread(json, 0, nullptr, report_.main, 0); }
+
+ private:
+  static constexpr int kMaxNesting = 16;  ///< of workers that workers made
+
+  /// `worker` is null for the main thread.
+  void thread(JsonWriter& json, uint32_t isolate, const WorkerFacts* worker, const ThreadReport& thread,
+              int depth) const {
+    header(json, worker);
     json.begin_object("javascriptStack");
-    json.field("message", report_.message);
+    json.field("message", thread.message);
     json.begin_array("stack");
-    for (const std::string& line : report_.javascript_stack) json.element(line);
+    for (const std::string& line : thread.javascript_stack) json.element(line);
     json.end_array();
     json.begin_object("errorProperties");
-    for (const auto& [name, value] : report_.error_properties) json.field(name, value);
+    for (const auto& [name, value] : thread.error_properties) json.field(name, value);
     json.end_object();
     json.end_object();
-    heap(json);
+    heap(json, isolate);
     json.begin_rows("nativeStack");
-    for (const NodeReport::Call& call : report_.native_stack) {
+    for (const ThreadReport::Call& call : thread.native_stack) {
       json.begin_object();
       json.field("pc", report_address(call.pc));
       json.field("symbol", call.symbol);
       json.end_object();
     }
     json.end_array();
-    resource_usage(json);
-    event_loop(json);
-    json.begin_rows("workers");
+    processor_time(json, "resourceUsage", target_.facts().cpu_time);
+    processor_time(json, "uvthreadResourceUsage", thread.cpu_time);
+    json.begin_rows("libuv");
+    if (isolate < facts_.state.loops.size() && facts_.state.loops[isolate])
+      write_libuv(json, *facts_.state.loops[isolate], facts_.sockets, now_ns(), report_.keys);
     json.end_array();
+    workers(json, isolate, depth);
+    process(json);
+  }
+
+  /// Those that the thread of `isolate` made. One whose maker is not known stands with the main thread's.
+  void workers(JsonWriter& json, uint32_t isolate, int depth) const {
+    json.begin_rows("workers");
+    for (size_t i = 0; i < facts_.workers.size() && depth < kMaxNesting; ++i) {
+      const WorkerFacts& worker = facts_.workers[i];
+      if (worker.parent.value_or(0) != isolate || worker.isolate == isolate) continue;
+      json.begin_object();
+      thread(json, worker.isolate, &worker, report_.workers[i], depth + 1);
+      json.end_object();
+    }
+    json.end_array();
+  }
+
+  /// What is the same for all threads.
+  void process(JsonWriter& json) const {
     if (report_.environment) {
       json.begin_object("environmentVariables");
       for (const std::string& line : facts_.state.environment) {
@@ -63,20 +105,21 @@ class NodeReportBody : public ReportBody {
       json.end_object();
     }
     json.begin_rows("sharedObjects");
-    for (const Module& module : target_.modules()) {
-      if (module.is_executable || module.is_copy) continue;
-      json.element(module.path == "[vdso]" ? "linux-vdso.so.1" : module.path);
-    }
+    for (const std::string& library : report_.libraries) json.element(library);
     json.end_array();
   }
 
- private:
-  void header(JsonWriter& json) const {
+  static std::string event_of(const WorkerFacts* worker) {
+    if (worker == nullptr) return "Core dump";
+    return worker->name ? fmt::format("Worker thread subreport [{}]", *worker->name) : "Worker thread subreport";
+  }
+
+  void header(JsonWriter& json, const WorkerFacts* worker) const {
     const ProcessFacts& process = target_.facts();
     std::string version = facts_.version.starts_with('v') ? facts_.version.substr(1) : facts_.version;
     json.begin_object("header");
     if (auto number = v8::node_report_version(version)) json.field("reportVersion", *number);
-    json.field("event", "Core dump");
+    json.field("event", event_of(worker));
     json.field("trigger", process.signal != 0 ? signal_name(process.signal) : "none");
     json.field("filename", process.core_path);
     if (process.core_time != 0) {
@@ -86,7 +129,8 @@ class NodeReportBody : public ReportBody {
       json.field("dumpEventTimeStamp", fmt::format("{:.0f}", milliseconds));
     }
     json.field("processId", facts_.pid);
-    json.field("threadId", 0);
+    if (worker == nullptr) json.field("threadId", 0);
+    if (worker != nullptr && worker->thread_id) json.field("threadId", *worker->thread_id);
     json.field_if_known("cwd", facts_.directory);
     json.begin_array("commandLine");
     if (!facts_.argv0.empty()) json.element(facts_.argv0);
@@ -94,12 +138,15 @@ class NodeReportBody : public ReportBody {
     for (size_t i = 1; i < facts_.arguments.items.size(); ++i) json.element(facts_.arguments.items[i]);
     json.end_array();
     json.field("nodejsVersion", facts_.version);
+    json.field_if_known("glibcVersionRuntime", report_.c_library);
     json.field("wordSize", 64);
     json.field("arch", facts_.architecture);
     json.field("platform", facts_.platform);
     table(json, "componentVersions", facts_.versions);
     table(json, "release", facts_.release);
     json.field("osName", "Linux");
+    json.field_if_known("osRelease", report_.system_release);
+    json.field_if_known("osVersion", report_.system_version);
     json.field("osMachine", "x86_64");
     json.end_object();
   }
@@ -109,77 +156,109 @@ class NodeReportBody : public ReportBody {
     json.end_object();
   }
 
-  void heap(JsonWriter& json) const {
+  const v8::SpaceInfo* space_of(uint32_t isolate, std::string_view name) const {
     const v8::RuntimeInfo& info = runtime_.info();
-    json.begin_object("javascriptHeap");
-    if (!info.isolates.empty()) {
-      uint64_t total = 0, executable = 0;
-      for (const v8::SpaceInfo& space : info.isolates[0].spaces) {
-        total += space.committed;
-        if (space.name.starts_with("code")) executable += space.committed;
-      }
-      json.field("totalMemory", total);
-      json.field("executableMemory", executable);
-      json.field("totalCommittedMemory", total);
+    auto find = [name](const std::vector<v8::SpaceInfo>& spaces) {
+      auto found = std::ranges::find(spaces, name, &v8::SpaceInfo::name);
+      return found == spaces.end() ? nullptr : &*found;
+    };
+    const v8::SpaceInfo* found = isolate < info.isolates.size() ? find(info.isolates[isolate].spaces) : nullptr;
+    return found != nullptr ? found : find(info.shared_spaces);
+  }
+
+  /// Of new large objects there may be as much as of other new ones.
+  v8::SpaceInfo space(uint32_t isolate, std::string_view name) const {
+    const v8::SpaceInfo* found = space_of(isolate, name);
+    v8::SpaceInfo result;
+    result.used = result.available = result.physical = 0;
+    if (found != nullptr) result = *found;
+    if (name == "new_large_object_space" && result.used) {
+      const v8::SpaceInfo* young = space_of(isolate, "new_space");
+      uint64_t capacity = young != nullptr ? young->used.value_or(0) + young->available.value_or(0) : 0;
+      result.available = capacity - std::min(capacity, *result.used);
     }
-    if (!facts_.state.limits.empty() && facts_.state.limits[0])
-      json.field("memoryLimit", facts_.state.limits[0]->total());
+    return result;
+  }
+
+  void heap(JsonWriter& json, uint32_t isolate) const {
+    uint64_t committed = 0, executable = 0;
+    std::optional<uint64_t> used = 0, available = 0, physical = 0;
+    auto add = [](std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
+      sum = sum && part ? std::optional(*sum + *part) : std::nullopt;
+    };
+    for (std::string_view name : kSpaces) {
+      const v8::SpaceInfo* found = space_of(isolate, name);
+      bool shared =
+          found == nullptr || (isolate < runtime_.info().isolates.size() && space_of_isolate(isolate, name) == nullptr);
+      v8::SpaceInfo counted = space(isolate, name);
+      add(available, counted.available);
+      if (shared) continue;
+      committed += counted.committed;
+      if (name.starts_with("code")) executable += counted.committed;
+      add(used, counted.used);
+      add(physical, counted.physical);
+    }
+    json.begin_object("javascriptHeap");
+    json.field("totalMemory", committed);
+    if (has_key("executableMemory")) json.field("executableMemory", executable);
+    if (physical) json.field("totalCommittedMemory", *physical);
+    const auto& limits = facts_.state.limits;
+    bool limited = isolate < limits.size() && limits[isolate];
+    if (available && limited) {
+      uint64_t limit = limits[isolate]->total();
+      json.field("availableMemory", *available + limit - std::min(limit, committed));
+    }
+    if (used) json.field("usedMemory", *used);
+    if (limited) json.field("memoryLimit", limits[isolate]->total());
     json.begin_object("heapSpaces");
-    if (!info.isolates.empty()) {
-      for (const v8::SpaceInfo& space : info.isolates[0].spaces) {
-        json.begin_object(space.name);
-        json.field("memorySize", space.committed);
-        json.field("committedMemory", space.committed);
-        json.field("capacity", space.area);
-        json.end_object();
-      }
+    for (std::string_view name : kSpaces) {
+      if (space_of(isolate, name) != nullptr || has_key(name)) heap_space(json, name, space(isolate, name));
     }
     json.end_object();
     json.end_object();
   }
+  const v8::SpaceInfo* space_of_isolate(uint32_t isolate, std::string_view name) const {
+    const auto& spaces = runtime_.info().isolates[isolate].spaces;
+    auto found = std::ranges::find(spaces, name, &v8::SpaceInfo::name);
+    return found == spaces.end() ? nullptr : &*found;
+  }
+  static void heap_space(JsonWriter& json, std::string_view name, const v8::SpaceInfo& space) {
+    json.begin_object(name);
+    json.field("memorySize", space.committed);
+    if (space.physical) json.field("committedMemory", *space.physical);
+    if (space.used && space.available) json.field("capacity", *space.used + *space.available);
+    if (space.used) json.field("used", *space.used);
+    if (space.available) json.field("available", *space.available);
+    json.end_object();
+  }
 
-  void resource_usage(JsonWriter& json) const {
-    const std::optional<CpuTime>& time = target_.facts().cpu_time;
+  void processor_time(JsonWriter& json, std::string_view key, const std::optional<CpuTime>& time) const {
     if (!time) return;
     auto seconds = [](uint64_t microseconds) { return static_cast<double>(microseconds) / 1e6; };
-    json.begin_object("resourceUsage");
+    json.begin_object(key);
     json.raw_field("userCpuSeconds", v8::number_text(seconds(time->user)));
     json.raw_field("kernelCpuSeconds", v8::number_text(seconds(time->system)));
     if (facts_.state.uptime && *facts_.state.uptime > 0) {
-      double percent = 100 * seconds(time->user + time->system) / *facts_.state.uptime;
-      json.raw_field("cpuConsumptionPercent", fmt::format("{:.4f}", percent));
+      auto percent = [&](std::string_view name, uint64_t used) {
+        json.raw_field(name, fmt::format("{:.4f}", 100 * seconds(used) / *facts_.state.uptime));
+      };
+      percent("cpuConsumptionPercent", time->user + time->system);
+      if (has_key("userCpuConsumptionPercent")) {
+        percent("userCpuConsumptionPercent", time->user);
+        percent("kernelCpuConsumptionPercent", time->system);
+      }
     }
     json.end_object();
   }
 
-  void event_loop(JsonWriter& json) const {
-    json.begin_rows("libuv");
-    if (facts_.state.loop) {
-      const v8::EventLoop& loop = *facts_.state.loop;
-      for (const v8::LoopHandle& handle : loop.handles) {
-        json.begin_object();
-        json.field("type", handle.type);
-        json.field("is_active", handle.active);
-        json.field("is_referenced", handle.referenced);
-        json.field("address", report_address(handle.address));
-        if (handle.repeat) json.field("repeat", *handle.repeat);
-        if (handle.fires_in) {
-          json.field("firesInMsFromNow", *handle.fires_in);
-          json.field("expired", *handle.fires_in <= 0);
-        }
-        if (handle.fd) json.field("fd", *handle.fd);
-        if (handle.pid) json.field("pid", *handle.pid);
-        if (handle.signal) json.field("signum", *handle.signal);
-        json.field_if_known("filename", handle.file);
-        json.end_object();
-      }
-      json.begin_object();
-      json.field("type", "loop");
-      json.field("is_active", loop.alive());
-      json.field("address", report_address(loop.address));
-      json.end_object();
-    }
-    json.end_array();
+  bool has_key(std::string_view key) const { return report_.keys.contains(key); }
+
+  /// When the process died, as well as the loops know: at the last turn of any of them.
+  uint64_t now_ns() const {
+    uint64_t latest = 0;
+    for (const auto& loop : facts_.state.loops)
+      if (loop) latest = std::max(latest, loop->time_ms * 1'000'000);
+    return latest;
   }
 
   NodeReport report_;
@@ -188,52 +267,7 @@ class NodeReportBody : public ReportBody {
   v8::Runtime& runtime_;
 };
 
-std::string line_of(const v8::V8Frame& frame) {
-  std::string place =
-      frame.script.empty() ? "<anonymous>" : fmt::format("{}:{}:{}", frame.script, frame.line, frame.column);
-  return frame.function.empty() ? "at " + place : fmt::format("at {} ({})", frame.function, place);
-}
-
-void add_stacks(Session& session, v8::Runtime& runtime, NodeReport& report) {
-  const Thread* thread = session.selected_thread();
-  if (thread == nullptr) return;
-  UnwindOptions options{.max_frames = kMaxFrames, .stepper = &runtime.frame_stepper()};
-  const Thread* const threads[] = {thread};
-  for (const MergedStack& stack :
-       merged_stacks(runtime, native_stacks(session, threads, options, WithArguments::kNo))) {
-    for (const MergedFrame& frame : stack.frames) {
-      if (frame.native != nullptr) {
-        if (frame.native->location.inlined) continue;
-        std::string file = frame.native->module != nullptr ? frame.native->module->path : "";
-        std::string symbol = fmt::format("{} [{}]", function_name(stack.native, *frame.native), file);
-        report.native_stack.push_back({frame.physical->pc, std::move(symbol)});
-      } else if (frame.is_v8()) {
-        const v8::V8Frame& v8 = frame.v8;
-        bool shown = v8.kind == v8::V8FrameKind::kJs || (v8.kind == v8::V8FrameKind::kBuiltin && v8.function_word != 0);
-        if (shown) report.javascript_stack.push_back(line_of(v8));
-      }
-    }
-  }
-}
-
 }  // namespace
-
-NodeReport make_node_report(Session& session, v8::Runtime& runtime, NodeFacts facts) {
-  NodeReport report;
-  report.facts = std::move(facts);
-  add_stacks(session, runtime, report);
-  auto errors = runtime.errors(v8::Reachability::kLive);
-  const v8::ErrorObject* uncaught = nullptr;
-  if (errors && !errors->errors.empty() && errors->errors[0].uncaught) uncaught = &errors->errors[0];
-  int signal = session.target().facts().signal;
-  report.message = signal != 0 ? fmt::format("{}", signal_name(signal)) : "no signal";
-  if (uncaught != nullptr) {
-    report.message =
-        uncaught->message.empty() ? uncaught->type : fmt::format("{}: {}", uncaught->type, uncaught->message);
-    report.error_properties = {{"name", uncaught->name}, {"message", uncaught->message}};
-  }
-  return report;
-}
 
 std::unique_ptr<const ReportBody> make_node_report_body(NodeReport report, const Target& target, v8::Runtime& runtime) {
   return std::make_unique<NodeReportBody>(std::move(report), target, runtime);

@@ -18,6 +18,9 @@ namespace inquest::commands {
 namespace {
 
 constexpr size_t kModulesShown = 50;
+constexpr size_t kPathShown = 200;     ///< characters
+constexpr size_t kHandlesShown = 200;  ///< of one loop
+constexpr size_t kWorkersShown = 20;
 
 std::string_view name_of(const std::string& variable) {
   return std::string_view(variable).substr(0, std::min(variable.find('='), variable.size()));
@@ -50,7 +53,7 @@ class NodeInfoBody : public ReportBody {
                    state.limits[i]->old_generation, state.limits[i]->semi_space,
                    state.limits.size() > 1 ? fmt::format(" [isolate {}]", i) : "");
     }
-    if (facts_.workers > 0) output.print("Workers = {}\n", facts_.workers);
+    workers(output);
     environment(output);
     modules(output);
     event_loop(output);
@@ -73,7 +76,8 @@ class NodeInfoBody : public ReportBody {
     json.field_if_known("cwd", facts_.directory);
     if (state.start_time) json.field("start_time", date_of(*state.start_time));
     if (state.uptime) json.raw_field("uptime_s", fmt::format("{:.3f}", *state.uptime));
-    json.field("workers", facts_.workers);
+    json.field("workers", facts_.workers.size());
+    workers(json);
     json.begin_rows("heap_limits");
     for (size_t i = 0; i < state.limits.size(); ++i) {
       if (!state.limits[i]) continue;
@@ -110,6 +114,51 @@ class NodeInfoBody : public ReportBody {
     json.end_array();
   }
 
+  std::string isolate_text(uint32_t isolate) const {
+    return facts_.workers.empty() ? "" : fmt::format(" [isolate {}]", isolate);
+  }
+  const v8::EventLoop* loop_of(uint32_t isolate) const {
+    const auto& loops = facts_.state.loops;
+    return isolate < loops.size() && loops[isolate] ? &*loops[isolate] : nullptr;
+  }
+
+  void workers(Output& output) const {
+    if (facts_.workers.empty()) return;
+    output.print("Workers = {}\n", facts_.workers.size());
+    for (size_t i = 0; i < std::min(facts_.workers.size(), kWorkersShown); ++i) {
+      const WorkerFacts& worker = facts_.workers[i];
+      std::string text = worker.thread_id ? fmt::format("thread {}", *worker.thread_id) : "thread of unknown number";
+      if (worker.name && !worker.name->empty()) text += fmt::format(" \"{}\"", escape_text(*worker.name));
+      text += fmt::format(" [isolate {}]", worker.isolate);
+      if (!worker.threads.empty()) text += fmt::format(", tid {}", worker.threads.front());
+      if (worker.parent.value_or(0) != 0) text += fmt::format(", made by isolate {}", *worker.parent);
+      if (const v8::EventLoop* loop = loop_of(worker.isolate)) {
+        text += fmt::format(", event loop {:#x}: {} handles, {} of them keep it alive, {} requests",
+                            loop->address.value(), loop->handles.size(), loop->active_handles, loop->active_requests);
+      }
+      output.print("    {}\n", text);
+    }
+    if (facts_.workers.size() > kWorkersShown)
+      output.print("    ... {} more, all of them with --json\n", facts_.workers.size() - kWorkersShown);
+  }
+  void workers(JsonWriter& json) const {
+    json.begin_rows("worker_threads");
+    for (const WorkerFacts& worker : facts_.workers) {
+      json.begin_object();
+      if (worker.thread_id) json.field("thread_id", *worker.thread_id);
+      if (worker.name) json.field("name", *worker.name);
+      json.field("isolate", worker.isolate);
+      if (worker.parent) json.field("made_by_isolate", *worker.parent);
+      if (!worker.threads.empty()) json.field("tid", worker.threads.front());
+      if (!worker.object.is_null()) json.field("object", worker.object);
+      json.begin_object("event_loop");
+      if (const v8::EventLoop* loop = loop_of(worker.isolate)) write_loop(json, *loop);
+      json.end_object();
+      json.end_object();
+    }
+    json.end_array();
+  }
+
   void environment(Output& output) const {
     const auto& variables = facts_.state.environment;
     output.print("Environment ({} variables{}):\n", variables.size(), values_ ? "" : ", values with --env");
@@ -140,8 +189,12 @@ class NodeInfoBody : public ReportBody {
                  facts_.builtin_scripts, facts_.builtin_size);
     for (size_t i = 0; i < std::min(facts_.modules.size(), kModulesShown); ++i) {
       const LoadedModule& module = facts_.modules[i];
-      output.print(" {:>11} {}{}{}\n", module.size ? fmt::format("{}", *module.size) : "-", escape_text(module.path),
-                   module.ecmascript ? " (ES module)" : "", module.loaded ? "" : " (still loading)");
+      // The URL of a module may be all of its source.
+      std::string path = escape_text(module.path.substr(0, kPathShown));
+      if (module.path.size() > kPathShown) path += fmt::format("... ({} more)", module.path.size() - kPathShown);
+      output.print(" {:>11} {}{}{}{}\n", module.size ? fmt::format("{}", *module.size) : "-", path,
+                   module.ecmascript ? " (ES module)" : "", isolate_text(module.isolate),
+                   module.loaded ? "" : " (still loading)");
     }
     if (facts_.modules.size() > kModulesShown)
       output.print("             ... {} more, all of them with --json\n", facts_.modules.size() - kModulesShown);
@@ -152,6 +205,7 @@ class NodeInfoBody : public ReportBody {
       json.begin_object();
       json.field("path", module.path);
       json.field("kind", module.ecmascript ? "esm" : "commonjs");
+      json.field("format", module.format);
       json.field("loaded", module.loaded);
       if (module.size) json.field("size", *module.size);
       json.field("isolate", module.isolate);
@@ -169,60 +223,74 @@ class NodeInfoBody : public ReportBody {
       output.print("Event loop ({:#x}): {} handles, {} of them keep it alive, {} requests{}\n", loop->address.value(),
                    loop->handles.size(), loop->active_handles, loop->active_requests,
                    loop->stopping ? ", stopping" : "");
-      for (const v8::LoopHandle& handle : loop->handles) {
+      for (size_t i = 0; i < std::min(loop->handles.size(), kHandlesShown); ++i) {
+        const v8::LoopHandle& handle = loop->handles[i];
         std::string more;
         if (handle.fd) more += fmt::format(", fd {}", *handle.fd);
+        if (handle.listening) more += ", listens";
+        if (handle.write_queue_size.value_or(0) > 0)
+          more += fmt::format(", {} bytes to be written", *handle.write_queue_size);
         if (handle.pid) more += fmt::format(", pid {}", *handle.pid);
         if (handle.signal) more += fmt::format(", signal {}", *handle.signal);
         if (handle.fires_in) more += fmt::format(", in {} ms", *handle.fires_in);
-        if (!handle.file.empty()) more += ", " + escape_text(handle.file);
+        for (const std::string& path : {handle.file, handle.name})
+          if (!path.empty()) more += ", " + escape_text(path);
         output.print("    {:#x}: {:9} {}{}{}\n", handle.address.value(), handle.type,
                      handle.closing  ? "closing"
                      : handle.active ? "active"
                                      : "inactive",
                      handle.referenced ? "" : ", unreferenced", more);
       }
+      if (loop->handles.size() > kHandlesShown)
+        output.print("    ... {} more, all of them with --json\n", loop->handles.size() - kHandlesShown);
     }
     output.append("Handles and requests as JavaScript objects (`v8 async` tells more):\n");
     for (const v8::HandleGroup& group : facts_.handles)
-      output.print("    {} x {}{}\n", group.count, escape_text(group.type), group.request ? " (request)" : "");
+      output.print("    {} x {}{}{}\n", group.count, escape_text(group.type), group.request ? " (request)" : "",
+                   isolate_text(group.isolate));
     for (const v8::TimerGroup& group : facts_.timers) {
       bool immediate = group.kind == v8::TimerGroup::Kind::kImmediate;
-      output.print("    {} x {}\n", group.count,
-                   immediate ? "immediate" : fmt::format("timer of {} ms", v8::number_text(group.delay_ms)));
+      output.print("    {} x {}{}\n", group.count,
+                   immediate ? "immediate" : fmt::format("timer of {} ms", v8::number_text(group.delay_ms)),
+                   isolate_text(group.isolate));
     }
+  }
+  static void write_loop(JsonWriter& json, const v8::EventLoop& loop) {
+    json.field("address", loop.address);
+    json.field("alive", loop.alive());
+    json.field("active_handles", loop.active_handles);
+    json.field("active_requests", loop.active_requests);
+    json.begin_rows("handles");
+    for (const v8::LoopHandle& handle : loop.handles) {
+      json.begin_object();
+      json.field("type", handle.type);
+      json.field("address", handle.address);
+      json.field("active", handle.active);
+      json.field("referenced", handle.referenced);
+      if (handle.closing) json.field("closing", true);
+      if (handle.fd) json.field("fd", *handle.fd);
+      if (handle.listening) json.field("listening", true);
+      if (handle.write_queue_size) json.field("write_queue_size", *handle.write_queue_size);
+      if (handle.pid) json.field("pid", *handle.pid);
+      if (handle.signal) json.field("signal", *handle.signal);
+      if (handle.fires_in) json.field("fires_in_ms", *handle.fires_in);
+      if (handle.repeat) json.field("repeat_ms", *handle.repeat);
+      json.field_if_known("file", handle.file);
+      json.field_if_known("name", handle.name);
+      json.end_object();
+    }
+    json.end_array();
   }
   void event_loop(JsonWriter& json) const {
     json.begin_object("event_loop");
-    if (const auto& loop = facts_.state.loop) {
-      json.field("address", loop->address);
-      json.field("alive", loop->alive());
-      json.field("active_handles", loop->active_handles);
-      json.field("active_requests", loop->active_requests);
-      json.begin_rows("handles");
-      for (const v8::LoopHandle& handle : loop->handles) {
-        json.begin_object();
-        json.field("type", handle.type);
-        json.field("address", handle.address);
-        json.field("active", handle.active);
-        json.field("referenced", handle.referenced);
-        if (handle.closing) json.field("closing", true);
-        if (handle.fd) json.field("fd", *handle.fd);
-        if (handle.pid) json.field("pid", *handle.pid);
-        if (handle.signal) json.field("signal", *handle.signal);
-        if (handle.fires_in) json.field("fires_in_ms", *handle.fires_in);
-        if (handle.repeat) json.field("repeat_ms", *handle.repeat);
-        json.field_if_known("file", handle.file);
-        json.end_object();
-      }
-      json.end_array();
-    }
+    if (const auto& loop = facts_.state.loop) write_loop(json, *loop);
     json.begin_rows("objects");
     for (const v8::HandleGroup& group : facts_.handles) {
       json.begin_object();
       json.field("type", group.type);
       json.field("count", group.count);
       json.field("request", group.request);
+      json.field("isolate", group.isolate);
       json.end_object();
     }
     json.end_array();
@@ -248,16 +316,13 @@ class V8NodeInfo : public Command {
       return report;
     }
     report.note(
-        "A core does not tell, and the report leaves out: used and free bytes of spaces, memory of malloc, resource "
-        "usage but processor time, "
-        "user limits, processors, network interfaces, host name, release of the system; environment variables only "
-        "with "
-        "--env.");
-    if (facts->workers > 0) {
-      report.incomplete = true;
-      report.warn(fmt::format("The reports of {} workers are left out.", facts->workers));
-    }
-    NodeReport node = make_node_report(session, **runtime, std::move(*facts));
+        "A core does not tell, and the report leaves out: usage of resources but processor time, user limits, "
+        "processors, network interfaces, the host's name, the compiler's C library, sizes of the kernel's buffers and, "
+        "but where JavaScript has noted them, addresses of sockets; memory of malloc and of global handles. "
+        "Environment variables only with --env.");
+    auto made = make_node_report(session, **runtime, std::move(*facts), reachability_of(args), report);
+    if (!made) return std::move(made).error();
+    NodeReport node = std::move(*made);
     node.environment = args.has("env");
     report.body = make_node_report_body(std::move(node), session.target(), **runtime);
     return report;

@@ -14,6 +14,7 @@ import heap_snapshot
 import holders
 import live
 import llnode_lines
+import node_report
 import pending
 import retainers
 import values
@@ -321,6 +322,15 @@ def _check_async_tail(inquest: Inquest, truth: dict) -> list[str]:
     return [f"v8 bt: {text}" for text in compare_stacks(found[begin:], calls)]
 
 
+def check_report(context: Context, case: str) -> list[str]:
+    """A diagnostic report, key by key against the one that the process wrote of itself."""
+    directory = context.make(case)
+    truth, written = truth_of(directory), directory / "report.json"
+    if truth["has_report"] != written.is_file():
+        return ["the program wrote no report"]
+    return node_report.check(context.open(directory), truth, json.loads(written.read_text()) if written.is_file() else None)
+
+
 def check_facts(context: Context, case: str) -> list[str]:
     """What lies where, by /proc/self/maps and symbol tables; what the program said of its objects and of itself."""
     directory = context.make(case)
@@ -370,6 +380,7 @@ CHECKS = {
     "jsscopes": check_jsscopes,
     "pending": check_pending,
     "facts": check_facts,
+    "report": check_report,
     "gc": check_gc,
     "references": lambda context, _: check_references(context, "gt"),
     "holders": check_holders,

@@ -1,0 +1,2 @@
+import {readFileSync} from 'fs';
+export const size = readFileSync(new URL(import.meta.url)).length;
