@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "postmortem/model/signal_name.h"
-#include "v8/inspect/numbers.h"
 
 namespace inquest::commands {
 namespace {
@@ -80,7 +79,8 @@ void write_libuv(JsonWriter& json, const v8::EventLoop& loop, const std::map<uin
   json.field("address", report_address(loop.address));
   if (loop.idle_ns && keys.contains("loopIdleTimeSeconds")) {
     uint64_t waiting = loop.waiting_since_ns ? now_ns - std::min(now_ns, *loop.waiting_since_ns) : 0;
-    json.raw_field("loopIdleTimeSeconds", v8::number_text(static_cast<double>(*loop.idle_ns + waiting) / 1e9));
+    // As precise as Node.js writes numbers.
+    json.raw_field("loopIdleTimeSeconds", fmt::format("{:g}", static_cast<double>(*loop.idle_ns + waiting) / 1e9));
   }
   json.end_object();
 }

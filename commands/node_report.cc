@@ -15,22 +15,6 @@ namespace {
 
 std::string report_address(Address address) { return fmt::format("{:#018x}", address.value()); }
 
-/// V8's spaces, in the order of v8::Isolate::GetHeapSpaceStatistics (AllocationSpace, src/common/globals.h).
-constexpr std::array<std::string_view, 14> kSpaces = {"read_only_space",
-                                                      "new_space",
-                                                      "old_space",
-                                                      "code_space",
-                                                      "map_space",
-                                                      "shared_space",
-                                                      "trusted_space",
-                                                      "shared_trusted_space",
-                                                      "new_large_object_space",
-                                                      "large_object_space",
-                                                      "code_large_object_space",
-                                                      "shared_large_object_space",
-                                                      "shared_trusted_large_object_space",
-                                                      "trusted_large_object_space"};
-
 class NodeReportBody : public ReportBody {
  public:
   NodeReportBody(NodeReport report, const Target& target, v8::Runtime& runtime)
@@ -121,7 +105,10 @@ class NodeReportBody : public ReportBody {
     if (auto number = v8::node_report_version(version)) json.field("reportVersion", *number);
     json.field("event", event_of(worker));
     json.field("trigger", process.signal != 0 ? signal_name(process.signal) : "none");
-    json.field("filename", process.core_path);
+    if (worker == nullptr)
+      json.field("filename", process.core_path);
+    else
+      json.raw_field("filename", "null");
     if (process.core_time != 0) {
       auto milliseconds = static_cast<double>(process.core_time) * 1000;
       std::string time = v8::iso_date(milliseconds);
@@ -156,14 +143,13 @@ class NodeReportBody : public ReportBody {
     json.end_object();
   }
 
+  /// Pages that isolates share (the read-only space since 10.2) V8 counts for none of them.
   const v8::SpaceInfo* space_of(uint32_t isolate, std::string_view name) const {
     const v8::RuntimeInfo& info = runtime_.info();
-    auto find = [name](const std::vector<v8::SpaceInfo>& spaces) {
-      auto found = std::ranges::find(spaces, name, &v8::SpaceInfo::name);
-      return found == spaces.end() ? nullptr : &*found;
-    };
-    const v8::SpaceInfo* found = isolate < info.isolates.size() ? find(info.isolates[isolate].spaces) : nullptr;
-    return found != nullptr ? found : find(info.shared_spaces);
+    if (isolate >= info.isolates.size()) return nullptr;
+    const std::vector<v8::SpaceInfo>& spaces = info.isolates[isolate].spaces;
+    auto found = std::ranges::find(spaces, name, &v8::SpaceInfo::name);
+    return found == spaces.end() ? nullptr : &*found;
   }
 
   /// Of new large objects there may be as much as of other new ones.
@@ -186,13 +172,9 @@ class NodeReportBody : public ReportBody {
     auto add = [](std::optional<uint64_t>& sum, std::optional<uint64_t> part) {
       sum = sum && part ? std::optional(*sum + *part) : std::nullopt;
     };
-    for (std::string_view name : kSpaces) {
-      const v8::SpaceInfo* found = space_of(isolate, name);
-      bool shared =
-          found == nullptr || (isolate < runtime_.info().isolates.size() && space_of_isolate(isolate, name) == nullptr);
+    for (std::string_view name : kReportSpaces) {
       v8::SpaceInfo counted = space(isolate, name);
       add(available, counted.available);
-      if (shared) continue;
       committed += counted.committed;
       if (name.starts_with("code")) executable += counted.committed;
       add(used, counted.used);
@@ -211,16 +193,11 @@ class NodeReportBody : public ReportBody {
     if (used) json.field("usedMemory", *used);
     if (limited) json.field("memoryLimit", limits[isolate]->total());
     json.begin_object("heapSpaces");
-    for (std::string_view name : kSpaces) {
+    for (std::string_view name : kReportSpaces) {
       if (space_of(isolate, name) != nullptr || has_key(name)) heap_space(json, name, space(isolate, name));
     }
     json.end_object();
     json.end_object();
-  }
-  const v8::SpaceInfo* space_of_isolate(uint32_t isolate, std::string_view name) const {
-    const auto& spaces = runtime_.info().isolates[isolate].spaces;
-    auto found = std::ranges::find(spaces, name, &v8::SpaceInfo::name);
-    return found == spaces.end() ? nullptr : &*found;
   }
   static void heap_space(JsonWriter& json, std::string_view name, const v8::SpaceInfo& space) {
     json.begin_object(name);

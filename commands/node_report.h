@@ -2,15 +2,33 @@
 // core tells them.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "commands/node_facts.h"
 #include "commands/session.h"
 
 namespace inquest::commands {
+
+/// V8's spaces, in the order of v8::Isolate::GetHeapSpaceStatistics (AllocationSpace, src/common/globals.h).
+constexpr std::array<std::string_view, 14> kReportSpaces = {"read_only_space",
+                                                            "new_space",
+                                                            "old_space",
+                                                            "code_space",
+                                                            "map_space",
+                                                            "shared_space",
+                                                            "trusted_space",
+                                                            "shared_trusted_space",
+                                                            "new_large_object_space",
+                                                            "large_object_space",
+                                                            "code_large_object_space",
+                                                            "shared_large_object_space",
+                                                            "shared_trusted_large_object_space",
+                                                            "trusted_large_object_space"};
 
 /// What a report tells about one thread that ran JavaScript.
 struct ThreadReport {

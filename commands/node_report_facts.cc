@@ -17,9 +17,9 @@ constexpr size_t kMaxLibraries = 10'000;
 constexpr size_t kMaxName = 4096;
 
 /// Keys that some versions write: what a version has among its constants it does write.
-constexpr const char* kKeys[] = {"executableMemory", "userCpuConsumptionPercent", "loopIdleTimeSeconds",
-                                 "writeQueueCount"};
-constexpr std::string_view kSpaceSuffix = "_space";
+constexpr std::string_view kKeys[] = {"executableMemory", "userCpuConsumptionPercent", "loopIdleTimeSeconds",
+                                      "writeQueueCount"};
+constexpr uint64_t kPage = 0x1000;
 
 std::string line_of(const v8::V8Frame& frame) {
   std::string place =
@@ -199,30 +199,25 @@ class Gatherer {
   }
 
   void keys() {
-    for (const MemoryRegion& region : target_.memory().regions()) {
-      bool of_node = std::ranges::any_of(target_.modules(), [&](const Module& module) {
-        return !module.is_copy && module.path == runtime_.info().module && region.start >= module.start &&
-               region.start < module.end;
-      });
-      if (!of_node || region.writable) continue;
-      auto bytes = target_.memory().view(region.start, region.available);
-      std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      for (const char* key : kKeys)
-        if (text.find(std::string_view(key, std::strlen(key) + 1)) != std::string_view::npos) node_.keys.insert(key);
-      spaces(text);
+    for (const Module& module : target_.modules()) {
+      if (module.is_copy || module.path != runtime_.info().module) continue;
+      for (Address at = module.start; at < module.end;) {
+        // A mapping lies in pieces: its first page in the core, the rest in the file.
+        auto bytes = target_.memory().view(at, module.end - at);
+        keys_in(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+        at = bytes.empty() ? Address((at.value() & ~(kPage - 1)) + kPage) : at + bytes.size();
+      }
     }
   }
-  /// The names of V8's spaces: words of letters and underscores that end so.
-  void spaces(std::string_view text) {
-    constexpr size_t kMaxWord = 40;
-    std::string_view suffix(kSpaceSuffix.data(), kSpaceSuffix.size() + 1);  // with the NUL
-    for (size_t at = text.find(suffix); at != std::string_view::npos; at = text.find(suffix, at + 1)) {
-      size_t start = at;
-      while (start > 0 && at - start < kMaxWord &&
-             (std::islower(static_cast<unsigned char>(text[start - 1])) != 0 || text[start - 1] == '_'))
-        --start;
-      node_.keys.emplace(text.substr(start, at + kSpaceSuffix.size() - start));
-    }
+  /// Linkers keep a text that another one ends with as its end only.
+  void keys_in(std::string_view text) {
+    auto look = [&](std::string_view key) {
+      std::string constant(key);
+      constant.push_back('\0');
+      if (text.find(constant) != std::string_view::npos) node_.keys.emplace(key);
+    };
+    for (std::string_view key : kKeys) look(key);
+    for (std::string_view space : kReportSpaces) look(space);
   }
 
   Session& session_;

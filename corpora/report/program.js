@@ -73,6 +73,10 @@ async function main() {
     modules: Object.keys(require.cache).map(file => ({file, size: fs.statSync(file).size})),
   };
   fs.writeSync(1, JSON.stringify({process: known, counts: {}, has_report: Boolean(process.report)}) + '\n');
+  finish();
+}
+
+function finish() {
   die();
 }
 

@@ -27,11 +27,15 @@ constexpr size_t kWordsOfSpace = 128;
 constexpr size_t kWordsBehindStats = 12;
 constexpr uint64_t kLargestHeader = 0x8000;  ///< bytes of a page that hold no objects
 constexpr uint64_t kPhysicalUnit = 0x1000;
+constexpr size_t kWordsOfSemiSpace = 48;
+constexpr uint64_t kLargestSemiSpace = 1ull << 33;
 constexpr uint32_t kMaxCategories = 64;
 /// From here on spaces count the bytes that were touched; before, each page has a mark up to where it was.
 constexpr V8Version kCountsTouchedPages{10, 0};
+/// From here on the read-only space is no PagedSpace: it has no area_size_, and all of its pages count as touched.
+constexpr V8Version kReadOnlyApart{8, 5};
 constexpr size_t kWordsOfHeader = 64, kPagesSampled = 256;
-constexpr uint64_t kSmallestBlock = 16, kLargestMinBlock = 64;
+constexpr uint64_t kSmallestBlock = 16, kLargestMinBlock = 256;  ///< of map space a map
 
 struct PageSums {
   size_t pages = 0;
@@ -40,13 +44,15 @@ struct PageSums {
 };
 
 /// Index of capacity_.
-std::optional<size_t> find_stats(const std::vector<uint64_t>& words, const PageSums& sum) {
+std::optional<size_t> find_stats(const std::vector<uint64_t>& words, const PageSums& sum, bool has_area) {
   uint64_t least = sum.committed - std::min(sum.committed, sum.pages * kLargestHeader);
   for (size_t i = 1; i + 2 < words.size(); ++i) {
     uint64_t area = words[i - 1], capacity = words[i];
-    bool sound = area <= std::max(sum.page_size, kPageAlignment) && area >= sum.largest_area / 2 && area % 8 == 0 &&
-                 area > 0 && capacity >= least && capacity <= sum.committed && capacity % 8 == 0 &&
-                 words[i + 1] >= capacity && words[i + 1] % 8 == 0 && words[i + 2] <= capacity && words[i + 2] % 8 == 0;
+    bool sound_area =
+        area > 0 && area <= std::max(sum.page_size, kPageAlignment) && area >= sum.largest_area / 2 && area % 8 == 0;
+    bool sound = (sound_area || !has_area) && capacity >= least && capacity <= sum.committed && capacity % 8 == 0 &&
+                 words[i + 1] >= capacity && words[i + 1] % 8 == 0 && words[i + 2] <= capacity &&
+                 words[i + 2] % 8 == 0 && words[i + 2] > 0;
     if (sound) return i;
   }
   return std::nullopt;
@@ -125,17 +131,66 @@ std::optional<uint64_t> SpaceCounterReader::touched(const Pages& pages) const {
 }
 
 /// Semi-spaces: full pages, and the one with the allocation top; what was never reached has been marked as unused. The
-/// capacity is that of to-space.
+/// capacity is that of to-space, whose pages may not all be there yet.
 SpaceCounters SpaceCounterReader::new_space(const Pages& pages) const {
-  uint64_t used = 0, capacity = 0;
+  uint64_t used = 0, to_space = 0, area = 0, page_size = 0;
+  std::map<uint64_t, uint64_t> owners;  // bytes of their pages
+  Address to_owner;
   for (const Page* page : pages) {
-    if (page->from_space) continue;
-    capacity += page->area_size();
+    owners[page->owner.value()] += page->size;
+    area = std::max(area, page->area_size());
+    page_size = std::max(page_size, page->size);
+    if ((page->flags & kToPage) == 0) continue;
+    to_owner = page->owner;
+    to_space += page->size;
     if (page->stale) continue;
     std::span<const LinearArea> areas = heap_.areas_of(*page);
     used += areas.empty() ? page->area_size() : areas.back().top - page->area_start.value();
   }
-  return {used, capacity - std::min(capacity, used), touched(pages)};
+  std::optional<uint64_t> physical = touched(pages);
+  bool counted = !physical && owners.size() <= 2;
+  uint64_t sum = 0;
+  for (const auto& [owner, committed] : owners) {
+    auto semi_space = read_semi_space(Address(owner), committed, page_size);
+    counted = counted && semi_space && semi_space->physical;
+    if (counted) sum += *semi_space->physical;
+    if (semi_space && Address(owner) == to_owner) to_space = std::max(to_space, semi_space->capacity);
+  }
+  if (counted) physical = sum;
+  uint64_t capacity = page_size == 0 ? 0 : to_space / page_size * area;
+  return {used, capacity - std::min(capacity, used), physical};
+}
+
+/// SemiSpace (src/heap/new-spaces.h, until 9.x spaces.h). Until 12.x it has {target_capacity_, maximum_capacity_,
+/// minimum_capacity_, age_mark_} and, since 10.x, {committed_physical_memory_, id_} behind them. Since then it has
+/// {current_capacity_, committed_physical_memory_, id_}, and the SemiSpaceNewSpace around it {minimum_capacity_,
+/// maximum_capacity_, age_mark_, target_capacity_}.
+std::optional<SpaceCounterReader::SemiSpace> SpaceCounterReader::read_semi_space(Address owner, uint64_t committed,
+                                                                                 uint64_t page_size) const {
+  std::vector<uint64_t> words = words_at(owner, kWordsOfSemiSpace);
+  auto is_capacity = [&](uint64_t word) { return word > 0 && word % page_size == 0 && word <= kLargestSemiSpace; };
+  auto is_touched = [&](uint64_t word, uint64_t id) {
+    return word > 0 && word % kPhysicalUnit == 0 && word <= committed && static_cast<uint32_t>(id) <= 1;
+  };
+  SemiSpace result;
+  if (page_size == 0) return std::nullopt;
+  for (size_t i = 1; i + 5 < words.size(); ++i) {
+    const uint64_t* at = &words[i];
+    bool sound = is_capacity(at[0]) && is_capacity(at[1]) && is_capacity(at[2]) && at[2] <= at[0] && at[0] <= at[1];
+    if (!sound) continue;
+    result.capacity = at[0];
+    if (is_touched(at[4], at[5])) result.physical = at[4];
+    return result;
+  }
+  for (size_t i = 3; i + 3 < words.size(); ++i) {
+    const uint64_t* at = &words[i];
+    bool current = at[0] % page_size == 0 && at[0] <= committed && is_touched(at[1], at[2]);
+    if (current && !result.physical) result.physical = at[1];
+    bool limits = is_capacity(at[0]) && is_capacity(at[1]) && is_capacity(at[3]) && at[0] <= at[3] && at[3] <= at[1];
+    bool age_mark = at[2] == 0 || (at[2] % 8 == 0 && at[2] > kLargestSemiSpace);
+    if (limits && age_mark && result.capacity == 0) result.capacity = at[3];
+  }
+  return result;
 }
 
 SpaceCounters SpaceCounterReader::paged_space(const Pages& pages) const {
@@ -143,12 +198,17 @@ SpaceCounters SpaceCounterReader::paged_space(const Pages& pages) const {
   counters.physical = touched(pages);
   Totals sum = totals(pages);
   Address owner = pages.front()->owner;
+  if (pages.front()->space == Space::kReadOnly) {
+    counters.available = 0;
+    if (heap_.layout().version >= kReadOnlyApart) counters.physical = sum.committed;
+  }
   if (owner.is_null()) return counters;
   std::vector<uint64_t> words = words_at(owner, kWordsOfSpace);
-  auto stats = find_stats(words, sum);
+  bool read_only = pages.front()->space == Space::kReadOnly;
+  auto stats = find_stats(words, sum, !read_only || heap_.layout().version < kReadOnlyApart);
   if (!stats) return counters;
   uint64_t size = words[*stats + 2];
-  bool counts_open_areas = heap_.layout().version < V8Version{9, 0};
+  bool counts_open_areas = !read_only && heap_.layout().version < V8Version{9, 0};
   counters.used = counts_open_areas ? size - std::min(size, sum.in_allocation) : size;
   for (size_t i = *stats + 3; i < std::min(words.size(), *stats + 3 + kWordsBehindStats); ++i) {
     if (words[i] == 0) continue;
@@ -166,7 +226,7 @@ std::optional<uint64_t> SpaceCounterReader::available_in(Address list) const {
   std::vector<uint64_t> words = words_at(list, 6);
   if (words.size() < 6) return std::nullopt;
   auto categories = static_cast<uint32_t>(words[1]), last = static_cast<uint32_t>(words[1] >> 32);
-  bool sound = categories > 1 && categories <= kMaxCategories && last == categories - 1 && words[2] >= kSmallestBlock &&
+  bool sound = categories > 0 && categories <= kMaxCategories && last == categories - 1 && words[2] >= kSmallestBlock &&
                words[2] <= kLargestMinBlock;
   if (!sound) return std::nullopt;
   if (is_pointer(words[3])) return words[4];

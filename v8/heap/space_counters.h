@@ -29,10 +29,15 @@ class SpaceCounterReader {
 
  private:
   struct Totals;
+  struct SemiSpace {
+    uint64_t capacity = 0;  ///< bytes of pages that it may have now, or the least
+    std::optional<uint64_t> physical;
+  };
   using Pages = std::vector<const Page*>;
 
   Totals totals(const Pages& pages) const;
   SpaceCounters new_space(const Pages& pages) const;
+  std::optional<SemiSpace> read_semi_space(Address owner, uint64_t committed, uint64_t page_size) const;
   SpaceCounters paged_space(const Pages& pages) const;
   void find_high_water_mark();
   std::optional<uint64_t> touched(const Pages& pages) const;
