@@ -31,11 +31,12 @@ void endpoints(JsonWriter& json, const v8::LoopHandle& handle, const std::map<ui
   if (nobody) json.raw_field("remoteEndpoint", "null");
 }
 
-void timer(JsonWriter& json, const v8::LoopHandle& handle) {
+void timer(JsonWriter& json, const v8::LoopHandle& handle, uint64_t now) {
   if (handle.repeat) json.field("repeat", *handle.repeat);
   if (!handle.fires_in) return;
   json.field("firesInMsFromNow", *handle.fires_in);
-  json.field("expired", *handle.fires_in <= 0);
+  json.field("expired",
+             now >= now + static_cast<uint64_t>(*handle.fires_in));  // of ones never started it may be anything
 }
 
 void stream(JsonWriter& json, const v8::LoopHandle& handle, const std::set<std::string, std::less<>>& keys) {
@@ -63,7 +64,7 @@ void write_libuv(JsonWriter& json, const v8::EventLoop& loop, const std::map<uin
     json.field("is_referenced", handle.referenced);
     json.field("address", report_address(handle.address));
     endpoints(json, handle, sockets);
-    timer(json, handle);
+    timer(json, handle, loop.time_ms);
     stream(json, handle, keys);
     if (handle.pid) json.field("pid", *handle.pid);
     if (handle.signal) {

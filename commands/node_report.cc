@@ -160,8 +160,10 @@ class NodeReportBody : public ReportBody {
     if (found != nullptr) result = *found;
     if (name == "new_large_object_space" && result.used) {
       const v8::SpaceInfo* young = space_of(isolate, "new_space");
-      uint64_t capacity = young != nullptr ? young->used.value_or(0) + young->available.value_or(0) : 0;
+      bool known = young == nullptr || (young->used && young->available);
+      uint64_t capacity = young != nullptr && known ? *young->used + *young->available : 0;
       result.available = capacity - std::min(capacity, *result.used);
+      if (!known) result.available.reset();
     }
     return result;
   }

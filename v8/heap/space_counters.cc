@@ -12,7 +12,7 @@
 //     vtable, number_of_categories_ and last_category_ (int), min_block_size_, then categories_ and available_, until
 //     11.x with wasted_bytes_ before them
 //
-// so that they are found by what the pages themselves say. Until 8.x an area that is being allocated into counts as
+// so that they are found by what the pages themselves say. Until 8.4 an area that is being allocated into counts as
 // allocated and is taken off when asked for; since then it is given back to the free list, or was never taken off.
 #include "v8/heap/space_counters.h"
 
@@ -24,12 +24,14 @@ namespace inquest::v8 {
 namespace {
 
 constexpr size_t kWordsOfSpace = 128;
-constexpr size_t kWordsBehindStats = 12;
+constexpr size_t kWordsBehindStats = 16;
 constexpr uint64_t kLargestHeader = 0x8000;  ///< bytes of a page that hold no objects
 constexpr uint64_t kPhysicalUnit = 0x1000;
 constexpr size_t kWordsOfSemiSpace = 48;
 constexpr uint64_t kLargestSemiSpace = 1ull << 33;
 constexpr uint32_t kMaxCategories = 64;
+/// From here on what is left of an area that is being allocated into no longer counts as allocated.
+constexpr V8Version kOpenAreasAreFree{8, 5};
 /// From here on spaces count the bytes that were touched; before, each page has a mark up to where it was.
 constexpr V8Version kCountsTouchedPages{10, 0};
 /// From here on the read-only space is no PagedSpace: it has no area_size_, and all of its pages count as touched.
@@ -55,6 +57,16 @@ std::optional<size_t> find_stats(const std::vector<uint64_t>& words, const PageS
                  words[i + 2] % 8 == 0 && words[i + 2] > 0;
     if (sound) return i;
   }
+  return std::nullopt;
+}
+
+/// committed_physical_memory_, the first number behind accounting_stats_ that can be one; in 10.x an area, locks and
+/// counts come before it.
+std::optional<uint64_t> find_touched(const std::vector<uint64_t>& words, size_t from, const PageSums& sum,
+                                     uint64_t size) {
+  uint64_t most = sum.pages * std::max(sum.page_size, kPageAlignment);
+  for (size_t i = from; i < std::min(words.size(), from + kWordsBehindStats); ++i)
+    if (words[i] > 0 && words[i] % kPhysicalUnit == 0 && words[i] <= most && words[i] >= size) return words[i];
   return std::nullopt;
 }
 
@@ -134,6 +146,7 @@ std::optional<uint64_t> SpaceCounterReader::touched(const Pages& pages) const {
 /// capacity is that of to-space, whose pages may not all be there yet.
 SpaceCounters SpaceCounterReader::new_space(const Pages& pages) const {
   uint64_t used = 0, to_space = 0, area = 0, page_size = 0;
+  bool has_top = false;
   std::map<uint64_t, uint64_t> owners;  // bytes of their pages
   Address to_owner;
   for (const Page* page : pages) {
@@ -145,6 +158,7 @@ SpaceCounters SpaceCounterReader::new_space(const Pages& pages) const {
     to_space += page->size;
     if (page->stale) continue;
     std::span<const LinearArea> areas = heap_.areas_of(*page);
+    has_top = has_top || !areas.empty();
     used += areas.empty() ? page->area_size() : areas.back().top - page->area_start.value();
   }
   std::optional<uint64_t> physical = touched(pages);
@@ -158,6 +172,8 @@ SpaceCounters SpaceCounterReader::new_space(const Pages& pages) const {
   }
   if (counted) physical = sum;
   uint64_t capacity = page_size == 0 ? 0 : to_space / page_size * area;
+  // Without it how much of the last page is used is not known, nor which page is the last one.
+  if (!has_top) return {std::nullopt, std::nullopt, physical};
   return {used, capacity - std::min(capacity, used), physical};
 }
 
@@ -208,15 +224,9 @@ SpaceCounters SpaceCounterReader::paged_space(const Pages& pages) const {
   auto stats = find_stats(words, sum, !read_only || heap_.layout().version < kReadOnlyApart);
   if (!stats) return counters;
   uint64_t size = words[*stats + 2];
-  bool counts_open_areas = !read_only && heap_.layout().version < V8Version{9, 0};
+  bool counts_open_areas = !read_only && heap_.layout().version < kOpenAreasAreFree;
   counters.used = counts_open_areas ? size - std::min(size, sum.in_allocation) : size;
-  for (size_t i = *stats + 3; i < std::min(words.size(), *stats + 3 + kWordsBehindStats); ++i) {
-    if (words[i] == 0) continue;
-    bool sound = words[i] % kPhysicalUnit == 0 && words[i] <= sum.pages * std::max(sum.page_size, kPageAlignment) &&
-                 words[i] >= size;
-    if (sound) counters.physical = words[i];
-    break;
-  }
+  if (!high_water_mark_) counters.physical = find_touched(words, *stats + 3, sum, size);
   for (size_t i = 0; i < *stats && !counters.available; ++i) counters.available = available_in(Address(words[i]));
   return counters;
 }
