@@ -95,7 +95,7 @@ def threads(report: dict) -> dict[int, dict]:
 def check_heap(name: str, own: dict, heap: dict) -> list[str]:
     """Between the two reports next to nothing was allocated, but workers went on."""
     failures = []
-    slack = 300 << 10
+    slack = 48 << 10
 
     def compare(what: str, value, truth, room: int) -> None:
         if value is not None and abs(value - truth) > room:

@@ -147,7 +147,8 @@ std::optional<uint64_t> SpaceCounterReader::touched(const Pages& pages) const {
 SpaceCounters SpaceCounterReader::new_space(const Pages& pages) const {
   uint64_t used = 0, to_space = 0, area = 0, page_size = 0;
   bool has_top = false;
-  std::map<uint64_t, uint64_t> owners;  // bytes of their pages
+  std::optional<SemiSpace::Closed> closed;  // how far to-space was filled when its area was closed
+  std::map<uint64_t, uint64_t> owners;      // bytes of their pages
   Address to_owner;
   for (const Page* page : pages) {
     owners[page->owner.value()] += page->size;
@@ -168,19 +169,25 @@ SpaceCounters SpaceCounterReader::new_space(const Pages& pages) const {
     auto semi_space = read_semi_space(Address(owner), committed, page_size);
     counted = counted && semi_space && semi_space->physical;
     if (counted) sum += *semi_space->physical;
-    if (semi_space && Address(owner) == to_owner) to_space = std::max(to_space, semi_space->capacity);
+    if (!semi_space || Address(owner) != to_owner) continue;
+    to_space = std::max(to_space, semi_space->capacity);
+    closed = semi_space->closed;
   }
   if (counted) physical = sum;
   uint64_t capacity = page_size == 0 ? 0 : to_space / page_size * area;
   // Without it how much of the last page is used is not known, nor which page is the last one.
-  if (!has_top) return {std::nullopt, std::nullopt, physical};
+  if (!has_top) {
+    if (!closed || page_size == 0) return {std::nullopt, std::nullopt, physical};
+    used = (closed->reached / page_size - 1) * area + closed->in_last;
+  }
   return {used, capacity - std::min(capacity, used), physical};
 }
 
 /// SemiSpace (src/heap/new-spaces.h, until 9.x spaces.h). Until 12.x it has {target_capacity_, maximum_capacity_,
 /// minimum_capacity_, age_mark_} and, since 10.x, {committed_physical_memory_, id_} behind them. Since then it has
 /// {current_capacity_, committed_physical_memory_, id_}, and the SemiSpaceNewSpace around it {minimum_capacity_,
-/// maximum_capacity_, age_mark_, target_capacity_}.
+/// maximum_capacity_, age_mark_, target_capacity_}, and before them the allocation_top_: the end of what was ever
+/// handed out as allocation areas.
 std::optional<SpaceCounterReader::SemiSpace> SpaceCounterReader::read_semi_space(Address owner, uint64_t committed,
                                                                                  uint64_t page_size) const {
   std::vector<uint64_t> words = words_at(owner, kWordsOfSemiSpace);
@@ -189,6 +196,7 @@ std::optional<SpaceCounterReader::SemiSpace> SpaceCounterReader::read_semi_space
     return word > 0 && word % kPhysicalUnit == 0 && word <= committed && static_cast<uint32_t>(id) <= 1;
   };
   SemiSpace result;
+  uint64_t reached = 0;
   if (page_size == 0) return std::nullopt;
   for (size_t i = 1; i + 5 < words.size(); ++i) {
     const uint64_t* at = &words[i];
@@ -201,7 +209,14 @@ std::optional<SpaceCounterReader::SemiSpace> SpaceCounterReader::read_semi_space
   for (size_t i = 3; i + 3 < words.size(); ++i) {
     const uint64_t* at = &words[i];
     bool current = at[0] % page_size == 0 && at[0] <= committed && is_touched(at[1], at[2]);
-    if (current && !result.physical) result.physical = at[1];
+    if (current && !result.physical) {
+      result.physical = at[1];
+      reached = at[0];
+    }
+    const Page* page = at[0] > page_size ? heap_.pages().page_of(at[0] - 1) : nullptr;
+    bool top = page != nullptr && page->owner == owner && at[0] % 8 == 0 && page->area_start < Address(at[0]);
+    if (top && reached >= page_size && result.capacity == 0 && !result.closed)
+      result.closed = SemiSpace::Closed{reached, at[0] - page->area_start.value()};
     bool limits = is_capacity(at[0]) && is_capacity(at[1]) && is_capacity(at[3]) && at[0] <= at[3] && at[3] <= at[1];
     bool age_mark = at[2] == 0 || (at[2] % 8 == 0 && at[2] > kLargestSemiSpace);
     if (limits && age_mark && result.capacity == 0) result.capacity = at[3];
@@ -226,7 +241,7 @@ SpaceCounters SpaceCounterReader::paged_space(const Pages& pages) const {
   uint64_t size = words[*stats + 2];
   bool counts_open_areas = !read_only && heap_.layout().version < kOpenAreasAreFree;
   counters.used = counts_open_areas ? size - std::min(size, sum.in_allocation) : size;
-  if (!high_water_mark_) counters.physical = find_touched(words, *stats + 3, sum, size);
+  if (!high_water_mark_ && !counters.physical) counters.physical = find_touched(words, *stats + 3, sum, size);
   for (size_t i = 0; i < *stats && !counters.available; ++i) counters.available = available_in(Address(words[i]));
   return counters;
 }

@@ -32,6 +32,11 @@ class SpaceCounterReader {
   struct SemiSpace {
     uint64_t capacity = 0;  ///< bytes of pages that it may have now, or the least
     std::optional<uint64_t> physical;
+    struct Closed {
+      uint64_t reached = 0;  ///< bytes of its pages up to the last one in use
+      uint64_t in_last = 0;  ///< bytes of that one's area
+    };
+    std::optional<Closed> closed;
   };
   using Pages = std::vector<const Page*>;
 
