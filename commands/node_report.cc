@@ -13,6 +13,9 @@
 namespace inquest::commands {
 namespace {
 
+constexpr uint64_t kPageSize =
+    256 << 10;  ///< bytes (kPageSizeBits, since 8.x), all that MemoryAllocator::SizeExecutable counts
+
 std::string report_address(Address address) { return fmt::format("{:#018x}", address.value()); }
 
 class NodeReportBody : public ReportBody {
@@ -178,7 +181,9 @@ class NodeReportBody : public ReportBody {
       v8::SpaceInfo counted = space(isolate, name);
       add(available, counted.available);
       committed += counted.committed;
-      if (name.starts_with("code")) executable += counted.committed;
+      // Regular pages of code are taken whole from the system, of which new ones of the heap use a part.
+      if (name == "code_space") executable += counted.pages * kPageSize;
+      if (name == "code_large_object_space") executable += counted.committed;
       add(used, counted.used);
       add(physical, counted.physical);
     }

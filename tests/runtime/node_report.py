@@ -109,7 +109,7 @@ def check_heap(name: str, own: dict, heap: dict) -> list[str]:
             compare(f"{space}.{key}", heap["heapSpaces"].get(space, {}).get(key), truth, room)
     for key, truth in own.items():
         if isinstance(truth, int) and key in heap:
-            compare(key, heap[key], truth, {"availableMemory": 1 << 20, "memoryLimit": 0}.get(key, slack))
+            compare(key, heap[key], truth, {"memoryLimit": 0, "executableMemory": 0}.get(key, slack))
     return failures
 
 
