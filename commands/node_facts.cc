@@ -145,9 +145,11 @@ class Gatherer {
     bool url = name.starts_with("file://") || name.starts_with("data:") || name.starts_with("http://") ||
                name.starts_with("https://");
     if (url) add({name, true, "module", true, script.size, script.isolate});
-    // What is compiled with the WebAssembly API has no name of its own: "wasm://wasm/8c62a46e".
-    if (name.starts_with("wasm://")) add({name, false, "wasm", true, std::nullopt, script.isolate});
-    bool builtin = name.starts_with("node:") || (!path && name.find(':') == std::string::npos);
+    // What is compiled with the WebAssembly API has no name of its own: "wasm://wasm/8c62a46e", until 7.x
+    // "wasm-8c62a46e".
+    bool wasm = name.starts_with("wasm://") || (name.starts_with("wasm-") && script.size == 0);
+    if (wasm) add({name, false, "wasm", true, std::nullopt, script.isolate});
+    bool builtin = name.starts_with("node:") || (!path && !wasm && name.find(':') == std::string::npos);
     if (!builtin) return;
     ++facts_.builtin_scripts;
     facts_.builtin_size += script.size;

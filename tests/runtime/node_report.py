@@ -180,6 +180,8 @@ def check_modules(inquest: Inquest, known: dict) -> list[str]:
     for wanted, expected in ((bool(known["imported"]), "/module.mjs"), (known["inline"], "data:text/javascript")):
         if wanted and not any(expected in url for url in urls):
             failures.append(f"nodeinfo: {expected} is not among {urls}")
+    if not any(row["format"] == "wasm" for row in rows.values()):
+        failures.append(f"nodeinfo: no module of WebAssembly is among {list(rows)}")
     found = {worker.get("thread_id"): worker for worker in info["worker_threads"]}
     if info["workers"] != 4 or set(found) != {1, 2, 3, 4} or not set(known["workers"]) <= set(found):
         failures.append(f"nodeinfo: workers {info['worker_threads']}")

@@ -130,11 +130,16 @@ std::vector<ScriptInfo> list_scripts(const Heap& heap, Reachability which, const
                   if (which != Reachability::kAll && live != (which == Reachability::kLive)) return;
                   uint64_t source = objects.field(address + 1, kSourceOfScript);
                   const MapInfo* source_map = objects.map_of(source);
-                  if (source_map == nullptr || source_map->category != Category::kString) return;
+                  bool has_source = source_map != nullptr && source_map->category == Category::kString;
                   ScriptInfo script;
                   script.name = positions.scripts().name(address + 1);
-                  script.length = objects.string_length(source).value_or(0);
-                  script.size = string_size(objects, source, *source_map);
+                  // WebAssembly has bytes instead.
+                  bool wasm = script.name.starts_with("wasm://") || script.name.starts_with("wasm-");
+                  if (!has_source && !wasm) return;
+                  if (has_source) {
+                    script.length = objects.string_length(source).value_or(0);
+                    script.size = string_size(objects, source, *source_map);
+                  }
                   script.isolate = page.isolate;
                   script.address = Address(address + 1);
                   found.push_back(std::move(script));
