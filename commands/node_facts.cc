@@ -147,7 +147,7 @@ class Gatherer {
     if (url) add({name, true, "module", true, script.size, script.isolate});
     // What is compiled with the WebAssembly API has no name of its own: "wasm://wasm/8c62a46e", until 7.x
     // "wasm-8c62a46e".
-    bool wasm = name.starts_with("wasm://") || (name.starts_with("wasm-") && script.size == 0);
+    bool wasm = name.starts_with("wasm://") || (name.starts_with("wasm-") && script.length == 0);
     if (wasm) add({name, false, "wasm", true, std::nullopt, script.isolate});
     bool builtin = name.starts_with("node:") || (!path && !wasm && name.find(':') == std::string::npos);
     if (!builtin) return;
