@@ -131,7 +131,8 @@ std::unique_ptr<const Command> make_v8_find() {
       .summary = "strings by text, numbers, and objects by property name",
       .description =
           "Strings are found wherever their characters lie, also outside of the heap, and also where they are made of "
-          "others. Numbers are found as objects, and as elements, properties and variables that hold them. Addresses "
+          "others. Numbers are found as objects, BigInts of this value among them, and as elements, properties and "
+          "variables that hold them, not inside of typed arrays and buffers. Addresses "
           "can be given to `v8 findrefs` and `v8 inspect`. The same command again shows the next page.\n\n"
           "Regular expressions are those of Perl, which are near to JavaScript's; they match UTF-16 units, as without "
           "the flag u. Written as /text/i they may have the flags i, m and s.",

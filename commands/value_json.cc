@@ -34,6 +34,7 @@ void write_entries(JsonWriter& json, const Value& value) {
     } else {
       // An index is told where it does not follow from the place in this list.
       if (entry.index != expected++) json.field("index", entry.index);
+      if (entry.hidden) json.field("enumerable", false);
       write_value(json, entry.value);
     }
     json.end_object();

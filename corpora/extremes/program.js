@@ -30,6 +30,17 @@ told.conditions = [['flat', '[a-z]f$'], ['flat', 'f[0-9]$'], ['wide', '0$'], ['w
 held.million = Array.from({length: 1e6}, (_, i) => i * 2);
 held.objects = Array.from({length: 1e5}, (_, i) => ({i}));
 held.doubles = Array.from({length: 1e6}, (_, i) => i + 0.5);
+// More members than one value is shown with: paths and conditions reach them all the same.
+const MANY = 1200000;
+held.manyDoubles = Array.from({length: MANY}, (_, i) => i + 0.25);
+held.manyIntegers = Int32Array.from({length: MANY}, (_, i) => i * 3);
+held.manyEntries = new Map(Array.from({length: MANY}, (_, i) => [`key ${i}`, i]));
+held.manyMembers = new Set(Array.from({length: MANY}, (_, i) => i * 5));
+held.manyNames = Object.create(null);
+for (let i = 0; i < MANY; i++) held.manyNames[`name${i}`] = i * 7;
+const last = MANY - 1;
+told.beyond = {[`manyDoubles[${last}]`]: last + 0.25, [`manyIntegers[${last}]`]: last * 3, [`manyEntries["key ${last}"]`]: last,
+               [`manyMembers[${last}]`]: last * 5, [`manyNames.name${last}`]: last * 7, [`manyIntegers[7]`]: 21, [`manyEntries["key 0"]`]: 0};
 told.million = {length: 1e6, last: 1999998};
 
 // A chain of prototypes, and one that a test makes a ring of in the core.

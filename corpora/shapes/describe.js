@@ -6,6 +6,13 @@ const text = value => (Object.is(value, -0) ? '-0' : String(value));
 const isIndex = key => typeof key === 'string' && String(key >>> 0) === key && key >>> 0 !== 4294967295;
 const bufferSize = (Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength') || {}).get;
 const sharedSize = (Object.getOwnPropertyDescriptor(SharedArrayBuffer.prototype, 'byteLength') || {}).get;
+const ofRegExp = (part, value) => {
+  if (part === 'source') return Object.getOwnPropertyDescriptor(RegExp.prototype, part).get.call(value);
+  return [...'dgimsuvy'].filter((_, i) => {
+    const flag = Object.getOwnPropertyDescriptor(RegExp.prototype, ['hasIndices', 'global', 'ignoreCase', 'multiline', 'dotAll', 'unicode', 'unicodeSets', 'sticky'][i]);
+    return flag && flag.get.call(value);
+  }).join('');
+};
 const describeKey = key => (typeof key === 'symbol' ? `Symbol(${key.description || ''})` : key);
 
 function kindOf(value) {
@@ -35,15 +42,29 @@ function nameOf(callable) {
   return own && typeof own.value === 'string' ? own.value : undefined;
 }
 
+const untyped = new WeakSet(); // objects whose prototype was changed
+
+/// The name that its source gives it.
+function ownNameOf(maker) {
+  const name = nameOf(maker);
+  return name && new RegExp(`(class|function) ${name.replace(/[^\w]/g, '.')}\\b`).test(Function.prototype.toString.call(maker)) ? name : undefined;
+}
+
 /// The type that V8 gives: the program can tell it only where nobody has played with prototypes.
 function typeOf(value) {
+  if (untyped.has(value)) return undefined;
+  for (let owner = value; owner; owner = Object.getPrototypeOf(owner)) { // until 9.x one further up comes before a constructor
+    if (types.isProxy(owner) || Object.getOwnPropertyDescriptor(owner, Symbol.toStringTag)) return undefined;
+  }
   for (let owner = Object.getPrototypeOf(value); owner; owner = Object.getPrototypeOf(owner)) {
     const maker = Object.getOwnPropertyDescriptor(owner, 'constructor');
-    if (Object.getOwnPropertyDescriptor(owner, Symbol.toStringTag)) return undefined;
-    if (maker) return typeof maker.value === 'function' && maker.value.prototype === owner ? nameOf(maker.value) : undefined;
+    if (maker) return typeof maker.value === 'function' && maker.value.prototype === owner ? ownNameOf(maker.value) : undefined;
   }
   return undefined;
 }
+
+/// Where elements are what a value holds: its own indexed properties are told by name.
+const namesIndexes = kind => ['map', 'set', 'weakmap', 'weakset', 'arraybuffer', 'sharedarraybuffer', 'dataview'].includes(kind);
 
 function elementsOf(value, kind, depth, above) {
   const list = [];
@@ -63,7 +84,7 @@ function elementsOf(value, kind, depth, above) {
     for (let i = 0; i < length; i++) list.push([i, describe(value.getUint8(i), 0, above)]);
   } else {
     if (kind === 'array') length = value.length;
-    if (kind === 'primitive-wrapper') return {};
+    if (kind === 'primitive-wrapper' || namesIndexes(kind)) return {};
     for (const key of Object.getOwnPropertyNames(value)) {
       if (isIndex(key)) list.push([Number(key), describeProperty(value, key, depth, above)]);
     }
@@ -83,9 +104,9 @@ function describe(value, depth = 4, above = []) {
   if (value === null) return {kind: 'null'};
   if (types.isProxy(value)) return {kind: 'proxy'};
   if (typeof value === 'function') {
-    const bound = Function.prototype.toString.call(value) === 'function () { [native code] }' && !('prototype' in value);
-    if (bound && /^bound /.test(value.name)) return {kind: 'bound-function'};
-    return {kind: /^class\b/.test(Function.prototype.toString.call(value)) ? 'class' : 'function', value: nameOf(value)};
+    const code = Function.prototype.toString.call(value);
+    if (code === 'function () { [native code] }') return /^bound /.test(value.name) ? {kind: 'bound-function'} : {}; // perhaps bound and renamed
+    return {kind: /^class\b/.test(code) ? 'class' : 'function', value: nameOf(value)};
   }
   const kind = kindOf(value);
   const description = {kind, type: kind === 'arguments' ? undefined : typeOf(value)};
@@ -93,7 +114,7 @@ function describe(value, depth = 4, above = []) {
     const time = Date.prototype.getTime.call(value);
     description.value = isNaN(time) ? 'Invalid Date' : new Date(time).toISOString();
   }
-  if (kind === 'regexp') description.value = RegExp.prototype.toString.call(value);
+  if (kind === 'regexp') description.value = `/${ofRegExp('source', value)}/${ofRegExp('flags', value)}`;
   if (kind === 'external') return {kind};
   if (above.includes(value)) return Object.assign(description, {cycle: true});
   if (depth === 0) return description;
@@ -108,8 +129,11 @@ function describe(value, depth = 4, above = []) {
   }
   const properties = Object.create(null), hidden = []; // any name, '__proto__' as well
   for (const key of Reflect.ownKeys(value)) {
-    if (isIndex(key) || (key === 'length' && (kind === 'array' || kind === 'primitive-wrapper'))) continue;
-    if (key === Symbol.iterator && kind === 'arguments') continue; // V8 computes it
+    if ((isIndex(key) && !namesIndexes(kind)) || (key === 'length' && (kind === 'array' || types.isStringObject(value)))) continue;
+    if (key === Symbol.iterator && kind === 'arguments') { // V8 computes it, until it is changed
+      properties[describeKey(key)] = null;
+      continue;
+    }
     if (key === 'stack' && kind === 'error') continue;
     properties[describeKey(key)] = describeProperty(value, key, depth - 1, above);
     if (!Object.getOwnPropertyDescriptor(value, key).enumerable) hidden.push(describeKey(key));
@@ -163,4 +187,4 @@ function closure(name, callable, ...scopes) {
 }
 closure.unset = {};
 
-module.exports = {describe, kindOf, show, tell, attempt, evaluated, closure, gallery, told, skipped: () => skipped};
+module.exports = {untyped, describe, kindOf, show, tell, attempt, evaluated, closure, gallery, told, skipped: () => skipped};

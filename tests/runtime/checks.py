@@ -10,6 +10,7 @@ import comparison
 import expressions
 import extremes
 import facts
+import galleries
 import heap_snapshot
 import holders
 import live
@@ -360,6 +361,10 @@ CHECKS = {
     "gt": check_snapshot,
     "values": check_values,
     "shapes": check_shapes,
+    "oddities": galleries.check_gallery,
+    "reachable": galleries.check_gallery,
+    "random": galleries.check_random,
+    "needles": galleries.check_needles,
     "large": check_snapshot,
     "deep": check_snapshot,
     "leak": check_diff,

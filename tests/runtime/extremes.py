@@ -91,6 +91,19 @@ def failures_of_arrays(inquest, holder: str, told: dict) -> list[str]:
     return failures
 
 
+def failures_beyond(inquest, holder: str, told: dict) -> list[str]:
+    """Members that lie behind the last one that is shown."""
+    failures = []
+    for path, value in told["beyond"].items():
+        by_path = inquest.json("v8", "inspect", "--path", path, holder).get("value")
+        if by_path != value:
+            failures.append(f"--path {path}: {by_path}, {value} is there")
+        found = inquest.json("v8", "findjsinstances", "--where", f"{path} == {value}", "Extremes")["total"]
+        if found != 1:
+            failures.append(f"--where {path} == {value}: {found} found")
+    return failures
+
+
 def failures_of_names(inquest, holder: str, told: dict) -> list[str]:
     failures = []
     members = {member["name"]: member["value"] for member in inquest.json("v8", "inspect", "--depth", "2", holder)["properties"]}
@@ -160,6 +173,7 @@ def check(context, case: str) -> list[str]:
     holder = inquest.json("v8", "findjsinstances", "Extremes")["rows"][0]["address"]
     failures = failures_of_strings(inquest, holder, told) + failures_of_arrays(inquest, holder, told)
     failures += failures_of_conditions(inquest, told)
+    failures += failures_beyond(inquest, holder, told)
     failures += failures_of_names(inquest, holder, told) + failures_of_depth(inquest, holder) + failures_of_ring(inquest, holder)
     context.say(f"{len(told['strings'])} long strings, {len(told['names'])} names")
     return failures

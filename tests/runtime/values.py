@@ -27,7 +27,9 @@ def as_told(value: dict, told: dict) -> dict:
     hidden = set()  # not enumerable
     for member in value.get("properties", []):
         name = f"Symbol({member['name']})" if member.get("symbol") else member["name"]
-        if member["value"]["kind"] not in UNTOLD_KINDS and not (kind == "error" and name == "stack"):
+        # V8 computes what the program tells as null, and only the author knows of private members.
+        passed_over = told_properties.get(name) is None if name in told_properties else member.get("private")
+        if member["value"]["kind"] not in UNTOLD_KINDS and not passed_over and not (kind == "error" and name == "stack"):
             properties[name] = as_told(member["value"], told_properties.get(name, {}))
             if member.get("enumerable") is False:
                 hidden.add(name)

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "v8/graph/number_search.h"
 #include "v8/graph/object_starts.h"
 #include "v8/graph/string_search.h"
 #include "v8/inspect/numbers.h"
@@ -71,6 +70,16 @@ void HeapSearch::by_value(const ReferenceQuery& query, References& found) {
   }
 }
 
+/// Whether it is what a settled promise, a wrapper or a date is there for, though JavaScript has no property of it.
+bool HeapSearch::is_own_value(const NumberPlace& place) const {
+  constexpr uint64_t kValue = 24, kPromiseFlags = 32;  // JSPromise, JSPrimitiveWrapper, JSDate
+  const MapInfo* map = objects_.map_of(place.object);
+  if (map == nullptr || place.offset != kValue) return false;
+  const std::string& type = heap_.types()[map->type].name;
+  if (type == "JSPromise") return (smi_value(objects_.field(place.object, kPromiseFlags)) & 3) != 0;
+  return type == "JSPrimitiveWrapper" || type == "JSValue" || type == "JSDate";
+}
+
 void HeapSearch::by_number(const ReferenceQuery& query, References& found) {
   NumberPlaces places = find_number(heap_, query.number, query.which);
   std::string text = number_text(query.number);
@@ -94,7 +103,7 @@ void HeapSearch::by_number(const ReferenceQuery& query, References& found) {
     };
     if (referrers_.add_owners(place.object, place.offset, query.which, add)) continue;
     EdgeName name = referrers_.names().of(place.object, place.offset);
-    if (!name.internal()) add(place.object, std::move(name), 0);
+    if (!name.internal() || is_own_value(place)) add(place.object, std::move(name), 0);
   }
   found.more += places.more;
   sort_by_holder(found.rows, 0);

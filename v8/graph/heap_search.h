@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "postmortem/model/result.h"
+#include "v8/graph/number_search.h"
 #include "v8/graph/reference_graph.h"
 #include "v8/graph/reference_report.h"
 #include "v8/graph/referrers.h"
@@ -28,6 +29,7 @@ class HeapSearch {
  private:
   void by_value(const ReferenceQuery& query, References& found);
   void by_number(const ReferenceQuery& query, References& found);
+  bool is_own_value(const NumberPlace& place) const;
   void by_name(const ReferenceQuery& query, References& found);
   Result<References> by_text(const ReferenceQuery& query);
   /// The objects with a property called `key`, a string or symbol.

@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kMostPlaces = 4000000;            ///< found by one thread
 constexpr uint64_t kHoleNan = 0xfff7fffffff7ffff;  ///< kHoleNanInt64 (src/common/globals.h): no number
+constexpr V8Version kRawDate{12, 9};               ///< JSDate::value was a tagged number before
+constexpr uint64_t kDateValue = 24;
 constexpr uint64_t kUndefinedNan = 0xfff6fffffff6ffff;
 
 class Searcher {
@@ -25,6 +27,12 @@ class Searcher {
         double_array_(heap, "fixed_double_array_map"),
         raw_doubles_(heap.layout().table.unboxed_doubles) {
     bool small = number == std::trunc(number) && number >= -2147483648.0 && number <= 2147483647.0;
+    for (uint16_t type = 0; type < TypeTable::kTypes; ++type) {
+      if (heap.types()[type].name == "JSDate" && heap.layout().rules >= kRawDate) date_ = type;
+    }
+    if (number == std::trunc(number) && std::fabs(number) < 18446744073709551616.0) {
+      magnitude_ = static_cast<uint64_t>(std::fabs(number));
+    }
     if (small) smi_ = uint64_t{static_cast<uint32_t>(static_cast<int32_t>(number))} << 32;
   }
 
@@ -41,6 +49,11 @@ class Searcher {
                   (map->category == Category::kInternal && map->body != Body::kData && map->body != Body::kCode &&
                    map->type != heap_.types().map);
     if (map->type == heap_.types().context_cell) return look_at_cell(page, address, bytes, which);
+    if (map->category == Category::kBigInt) return look_at_bigint(page, address, bytes, which);
+    if (map->type == date_ && page.area_end.value() - address >= kDateValue + 8 &&
+        is_number(word_of(bytes + kDateValue)) && is_wanted(page, address, which)) {
+      return add({address + 1, kDateValue});
+    }
     if (!doubles && !boxed && !(values && (smi_ || raw_doubles_))) return;
     if (!is_wanted(page, address, which)) return;
     uint64_t size = walker_.size(*map, bytes, page.area_end.value() - address);
@@ -74,6 +87,15 @@ class Searcher {
     add({address + 1, state == kInt32 || state == kFloat64 ? kRaw : kTagged});
   }
 
+  /// BigInt (src/objects/bigint.h): sign and number of digits at 8, digits of 64 bits from 16 on.
+  void look_at_bigint(const Page& page, uint64_t address, const std::byte* bytes, Reachability which) {
+    if (!magnitude_) return;
+    uint64_t header = word_of(bytes + 8), count = static_cast<uint32_t>(header) >> 1;
+    if (count > 1 || (count == 1) != (*magnitude_ != 0) || page.area_end.value() - address < 16 + 8 * count) return;
+    bool equal = count == 0 || (word_of(bytes + 16) == *magnitude_ && ((header & 1) != 0) == (number_ < 0));
+    if (equal && is_wanted(page, address, which)) add({address + 1, 0});
+  }
+
   bool is_number(uint64_t bits) const {
     if (bits == kHoleNan || bits == kUndefinedNan) return false;
     auto value = std::bit_cast<double>(bits);
@@ -92,7 +114,9 @@ class Searcher {
   double number_;
   RootSet double_array_;
   bool raw_doubles_;
+  uint16_t date_ = 0xffff;  ///< where its value is a raw double
   std::optional<uint64_t> smi_;
+  std::optional<uint64_t> magnitude_;  ///< of a whole number
 };
 
 }  // namespace

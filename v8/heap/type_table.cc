@@ -163,6 +163,12 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
     table.types_[type].known = true;
     table.types_[type].name = name;
   }
+  // JS_ARGUMENTS_TYPE has a constant from 8.x on; it stands between these two where only one type does (12.x, 13.0).
+  auto object = constants.type("JSObject"), array_buffer = constants.type("JSArrayBuffer");
+  if (!constants.type("JSArgumentsObject") && object && array_buffer && *array_buffer == *object + 2 && *object >= 0 &&
+      static_cast<size_t>(*array_buffer) < kTypes) {
+    table.types_[static_cast<size_t>(*object) + 1].name = "JSArgumentsObject";
+  }
   auto root_type = [&](std::string_view name, const char* class_name) {
     auto found = by_root.find(name);
     return found != by_root.end() ? found->second : as_type(constants.type(class_name));

@@ -166,7 +166,40 @@ std::optional<ElementType> BufferReader::element_type(uint64_t typed_array) cons
     if (!constructor || !objects_.is_function(*constructor)) continue;
     if (auto type = type_made_by(*constructor)) return type;
   }
-  return std::nullopt;
+  return type_by_elements_kind(*own);
+}
+
+/// Objects that became prototypes have Object for a constructor (JSObject::OptimizeAsPrototype,
+/// src/objects/js-objects.cc), whose context is the native one. There stand the typed array classes with their first
+/// maps, which tell what each elements kind means: the numbers changed several times (src/objects/elements-kind.h).
+std::optional<ElementType> BufferReader::type_by_elements_kind(const MapInfo& map) const {
+  uint64_t function = objects_.constructor_of_map(map);
+  if (!learnt_ && objects_.is_function(function)) {
+    constexpr int kContextAfterShared = 8;
+    learn_elements_kinds(objects_.field(function, objects_.heap().layout().js_function_shared + kContextAfterShared));
+  }
+  return by_elements_kind_[objects_.elements_kind(map)];
+}
+
+void BufferReader::learn_elements_kinds(uint64_t native_context) const {
+  const MapInfo* context_map = objects_.map_of(native_context);
+  if (context_map == nullptr || context_map->rule != SizeRule::kNativeContext) return;
+  learnt_ = true;
+  constexpr int64_t kMostSlots = 4096;
+  uint64_t length = objects_.field(native_context, 8);
+  int64_t slots = is_smi(length) ? std::min<int64_t>(smi_value(length), kMostSlots) : 0;
+  for (int64_t i = 0; i < slots; ++i) {
+    uint64_t function = objects_.field(native_context, 16 + 8 * static_cast<uint64_t>(i));
+    if (!objects_.is_function(function)) continue;
+    auto type = element_type_of(objects_.function_name(function));
+    const MapInfo* function_map = objects_.map_of(function);
+    if (!type || function_map == nullptr) continue;
+    for (uint64_t at = 24; at + 8 <= function_map->instance_size; at += 8) {  // JSFunction::prototype_or_initial_map
+      const MapInfo* first = objects_.map_info(objects_.field(function, at));
+      bool is_map = first != nullptr && objects_.heap().types()[first->type].name == "JSTypedArray";
+      if (is_map) by_elements_kind_[objects_.elements_kind(*first)] = type;
+    }
+  }
 }
 
 std::span<const std::byte> BufferReader::read(const Bytes& bytes, uint64_t from, uint64_t limit) const {

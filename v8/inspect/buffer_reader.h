@@ -1,6 +1,7 @@
 // ArrayBuffers and the views on them (src/objects/js-array-buffer.tq): where their bytes lie.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -61,13 +62,17 @@ class BufferReader {
   std::optional<uint64_t> growable_size(uint64_t array_buffer) const;
   bool tracks_length(uint64_t view) const;
   std::optional<ElementType> type_made_by(uint64_t function) const;
+  std::optional<ElementType> type_by_elements_kind(const MapInfo& map) const;
+  void learn_elements_kinds(uint64_t native_context) const;
 
   const SourcePositions& positions_;
   const ObjectReader& objects_;
   bool data_in_elements_;            ///< 7.4: the elements (FixedTypedArray) tell where the data are, not the view
   uint16_t length_, store_, flags_;  ///< in JSArrayBuffer
-  uint16_t buffer_, view_offset_, view_length_, external_, base_;  ///< in views
-  uint16_t view_flags_;                                            ///< 0: there are none, because no buffer can grow
+  uint16_t buffer_, view_offset_, view_length_, external_, base_;         ///< in views
+  mutable std::array<std::optional<ElementType>, 256> by_elements_kind_;  ///< learnt from one realm
+  mutable bool learnt_ = false;
+  uint16_t view_flags_;  ///< 0: there are none, because no buffer can grow
 };
 
 }  // namespace inquest::v8

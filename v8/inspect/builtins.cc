@@ -140,6 +140,10 @@ void Inspector::add_collection(uint64_t word, bool pairs, uint32_t depth, Value&
     }
     uint64_t key = objects_.field(table, at);
     if (key == hole || (table_hole != 0 && key == table_hole)) continue;
+    if (filters() && !(pairs ? is_wanted_key(key) : wanted_->index == shown)) {
+      ++shown;
+      continue;
+    }
     if (elements_full(value) || values_ > options_.max_values) break;
     Entry entry;
     entry.index = shown++;
@@ -267,8 +271,10 @@ void Inspector::add_buffer_elements(uint64_t word, Value& value) {
   if (!type) value.remark = "the type of the elements is not known: shown as bytes";
   uint64_t size = type ? element_size(*type) : 1;
   uint64_t count = bytes.size / size;
-  uint64_t wanted = std::min(count, options_.max_elements);
-  auto data = buffers_.read(bytes, 0, wanted * size);
+  auto [first, end] = wanted_range(count);
+  if (filters() && !wanted_->index) end = std::min(count, kMaxBytes);  // the bytes themselves may be meant
+  uint64_t wanted = std::min(end - first, options_.max_elements);
+  auto data = buffers_.read(bytes, first * size, wanted * size);
   std::string shown;
   for (uint64_t i = 0; i < std::min<uint64_t>({data.size(), options_.max_elements, kMaxBytes}); ++i) {
     shown += fmt::format("{}{:02x}", i == 0 ? "" : ", ", std::to_integer<unsigned>(data[i]));
@@ -278,7 +284,7 @@ void Inspector::add_buffer_elements(uint64_t word, Value& value) {
   internal(value, "bytes", std::move(hexadecimal));
   for (uint64_t i = 0; (i + 1) * size <= data.size() && values_ <= options_.max_values; ++i, ++values_) {
     Entry entry;
-    entry.index = i;
+    entry.index = first + i;
     entry.value = element_value(type.value_or(ElementType::kUint8), data.data() + i * size);
     value.elements.push_back(std::move(entry));
   }
@@ -322,7 +328,8 @@ void Inspector::add_internal_fields(uint64_t word, const MapInfo& map, Value& va
 }
 
 void Inspector::add_slots(uint64_t word, uint64_t first, uint64_t count, uint32_t depth, Value& value) {
-  for (uint64_t i = 0; i < count; ++i) {
+  auto [from, end] = wanted_range(count);
+  for (uint64_t i = from; i < end; ++i) {
     if (elements_full(value) || values_ > options_.max_values) {
       value.more_elements = count - i;
       return;

@@ -184,6 +184,7 @@ void Inspector::add_members(uint64_t word, const MapInfo& map, uint32_t depth, V
   if (map.category != Category::kReceiver) return add_internal_object(word, map, depth, value);
   if (map.has_properties) {
     add_properties(word, map, depth, value);
+    if (value.kind == ValueKind::kClass) add_static_private_members(word, depth, value);
     add_elements(word, map, depth, value);
   }
   add_internal(word, map, depth, value);
@@ -194,12 +195,8 @@ void Inspector::set_type(uint64_t word, const MapInfo& map, Value& value) {
   if (map.category == Category::kReceiver) {
     value.type = type_name(word, map);
     if (value.kind == ValueKind::kObject) value.kind = kind_by_name(word, map, value.type);
-    if (value.kind == ValueKind::kMap && value.type.ends_with("Iterator")) value.kind = ValueKind::kIterator;
-    if (value.kind == ValueKind::kSet && value.type.ends_with("Iterator")) value.kind = ValueKind::kIterator;
     if (value.kind == ValueKind::kWeakMap && value.type == "WeakSet") value.kind = ValueKind::kWeakSet;
-    if (value.kind == ValueKind::kArrayBuffer && (value.type == "SharedArrayBuffer" || buffers_.is_shared(word))) {
-      value.kind = ValueKind::kSharedArrayBuffer;
-    }
+    if (value.kind == ValueKind::kArrayBuffer && buffers_.is_shared(word)) value.kind = ValueKind::kSharedArrayBuffer;
   } else if (value.kind == ValueKind::kInternal) {
     value.type = heap_.types()[map.type].name;
     if (value.type.empty()) value.type = fmt::format("type {}", map.type);

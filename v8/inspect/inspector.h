@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "postmortem/model/result.h"
@@ -54,6 +55,7 @@ class Inspector {
   std::string root_name_of(uint64_t word) const;
   void add_properties(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
   void add_elements(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
+  void add_element_store(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
   void add_array_store(uint64_t store, uint64_t count, uint32_t depth, Value& value);
   void add_double_store(uint64_t store, uint64_t count, Value& value);
   struct NumberedSlot {
@@ -65,6 +67,19 @@ class Inspector {
   void add_sloppy_arguments(uint64_t store, uint32_t depth, Value& value);
   void add_slow_arguments(uint64_t store, uint64_t mapped, uint32_t depth, Value& value);
   Value property_value(const ObjectReader::Property& property, uint32_t depth);
+
+  /// Of the value that a path leads on from only one member is read, however many there are: see Wanted.
+  bool filters() const { return wanted_.has_value() && above_.size() == 1; }
+  bool is_wanted(const NamedValue& member) const;
+  bool is_wanted_key(uint64_t key);
+  /// From which index on to which (not included) elements are read.
+  std::pair<uint64_t, uint64_t> wanted_range(uint64_t count) const;
+
+  // private_members.cc
+  bool is_private_brand(const ObjectReader::Property& property) const;
+  void add_private_members(uint64_t context, bool of_class, uint64_t owner, uint32_t depth, Value& value);
+  bool is_written_in_class(uint64_t function, uint64_t class_function) const;
+  void add_static_private_members(uint64_t word, uint32_t depth, Value& value);
 
   // builtins.cc
   void add_internal(uint64_t word, const MapInfo& map, uint32_t depth, Value& value);
@@ -119,6 +134,12 @@ class Inspector {
   bool is_named(uint64_t word, std::string_view type) const;
   std::optional<double> number(uint64_t word) const;
 
+  /// A step of a path.
+  struct Wanted {
+    std::string name;
+    std::optional<uint64_t> index;
+  };
+
   const Heap& heap_;
   MapCache maps_;
   ObjectReader objects_;
@@ -129,6 +150,7 @@ class Inspector {
   std::vector<std::optional<std::string>> type_names_;  ///< by index of the map
   std::vector<std::optional<bool>> plain_;              ///< by index of the map
   InspectOptions options_;
+  std::optional<Wanted> wanted_;
   uint64_t values_ = 0;          ///< built so far
   std::vector<uint64_t> above_;  ///< the objects that contain what is being built
   uint16_t context_offset_;      ///< JSFunction::context

@@ -111,8 +111,11 @@ ValueKind Kinds::by_fields(const MapInfo& map, uint64_t word) const {
   // Only types that V8 does not name: those of plain objects are named everywhere.
   if (!objects_.heap().types()[map.type].name.empty() || map.instance_size < 32) return ValueKind::kObject;
   uint64_t first = objects_.field(word, 24);
-  if (has_map(first, ordered_hash_map_)) return ValueKind::kMap;
-  if (has_map(first, ordered_hash_set_)) return ValueKind::kSet;
+  // Iterators have an index behind the table (JSCollectionIterator, src/objects/js-collection-iterator.h).
+  constexpr uint8_t kCollectionWords = 4;
+  bool iterates = map.inobject_start > kCollectionWords;
+  if (has_map(first, ordered_hash_map_)) return iterates ? ValueKind::kIterator : ValueKind::kMap;
+  if (has_map(first, ordered_hash_set_)) return iterates ? ValueKind::kIterator : ValueKind::kSet;
   if (has_map(first, ephemeron_hash_table_)) return ValueKind::kWeakMap;
   bool resumable = map.instance_size >= 80 && objects_.is_function(first) && is_smi(objects_.field(word, 64));
   if (!resumable) return ValueKind::kObject;

@@ -27,6 +27,20 @@ Value of_kind(ValueKind kind) {
   return value;
 }
 
+bool holds_elements(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::kMap:
+    case ValueKind::kSet:
+    case ValueKind::kWeakMap:
+    case ValueKind::kWeakSet:
+    case ValueKind::kArrayBuffer:
+    case ValueKind::kSharedArrayBuffer:
+    case ValueKind::kDataView:
+    case ValueKind::kWebAssembly: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 Value Inspector::property_value(const ObjectReader::Property& property, uint32_t depth) {
@@ -75,7 +89,7 @@ void Inspector::add_properties(uint64_t word, const MapInfo& map, uint32_t depth
     found.push_back(property);
     return true;
   });
-  if (objects_.is_dictionary_map(map)) {
+  if (objects_.is_dictionary_map(map) && !filters()) {
     std::ranges::stable_sort(found, {}, [](const ObjectReader::Property& property) {
       return property.details >> kDictionaryIndexShift & 0x7fffff;
     });
@@ -88,11 +102,16 @@ void Inspector::add_properties(uint64_t word, const MapInfo& map, uint32_t depth
     SymbolClass symbol = named.symbol ? symbol_class(property.key) : SymbolClass::kPublic;
     named.is_private = symbol == SymbolClass::kPrivateName;
     bool of_v8 = symbol == SymbolClass::kOfV8;
+    if (named.is_private && is_private_brand(property)) {
+      add_private_members(property.value, false, word, depth, value);
+      continue;
+    }
     named.name = key == nullptr ? "???"
                  : named.symbol ? objects_.string(objects_.field(property.key, 16)).value_or("")
                                 : objects_.string(property.key).value_or("???");
     if (of_v8 && named.name.empty()) named.name = root_name_of(property.key);
     if (named.is_private || of_v8) named.symbol = false;
+    if (!of_v8 && !is_wanted(named)) continue;
     if (!of_v8 && value.properties.size() >= options_.max_properties) {
       ++value.more_properties;
       continue;
@@ -106,8 +125,25 @@ void Inspector::add_properties(uint64_t word, const MapInfo& map, uint32_t depth
   }
 }
 
+/// Where elements are what a value holds, properties of its own that are called by an index are shown by name: first,
+/// as JavaScript has them.
 void Inspector::add_elements(uint64_t word, const MapInfo& map, uint32_t depth, Value& value) {
-  if (value.kind == ValueKind::kTypedArray) return;  // add_buffer
+  if (value.kind == ValueKind::kTypedArray) return;  // add_buffer_elements; it has no other elements
+  if (!holds_elements(value.kind)) return add_element_store(word, map, depth, value);
+  Value indexed = of_kind(ValueKind::kObject);
+  add_element_store(word, map, depth, indexed);
+  std::vector<NamedValue> named;
+  for (Entry& entry : indexed.elements) {
+    NamedValue& property = named.emplace_back();
+    property.name = std::to_string(entry.index);
+    property.value = std::move(entry.value);
+    property.hidden = entry.hidden;
+  }
+  value.properties.insert(value.properties.begin(), std::move_iterator(named.begin()), std::move_iterator(named.end()));
+  value.more_properties += indexed.more_elements;
+}
+
+void Inspector::add_element_store(uint64_t word, const MapInfo& map, uint32_t depth, Value& value) {
   uint64_t store = objects_.field(word, 16);
   const MapInfo* store_map = objects_.map_of(store);
   if (store_map == nullptr) return;
@@ -131,7 +167,8 @@ void Inspector::add_array_store(uint64_t store, uint64_t count, uint32_t depth, 
   if (!array) {
     while (limit > 0 && objects_.field(store, 8 + 8 * limit) == hole) --limit;
   }
-  for (uint64_t i = 0; i < limit; ++i) {
+  auto [first, end] = wanted_range(limit);
+  for (uint64_t i = first; i < end; ++i) {
     if (elements_full(value) || values_ > options_.max_values) {
       value.more_elements = limit - i;
       return;
@@ -146,7 +183,8 @@ void Inspector::add_array_store(uint64_t store, uint64_t count, uint32_t depth, 
 }
 
 void Inspector::add_double_store(uint64_t store, uint64_t count, Value& value) {
-  for (uint64_t i = 0; i < count; ++i) {
+  auto [first, end] = wanted_range(count);
+  for (uint64_t i = first; i < end; ++i) {
     if (elements_full(value) || values_ > options_.max_values) {
       value.more_elements = count - i;
       return;
@@ -178,6 +216,7 @@ std::vector<Inspector::NumberedSlot> Inspector::number_dictionary(uint64_t store
     slot.property.value = objects_.field(store, at + 8);
     slot.property.details = static_cast<uint32_t>(smi_value(objects_.field(store, at + 16)));
     slot.property.accessor = (slot.property.details & heap_.layout().property.kind_mask) != 0;
+    slot.property.enumerable = (slot.property.details & heap_.layout().property.dont_enum_mask) == 0;
     slots.push_back(slot);
   }
   return slots;
@@ -186,6 +225,7 @@ std::vector<Inspector::NumberedSlot> Inspector::number_dictionary(uint64_t store
 void Inspector::add_numbered(std::vector<NumberedSlot> slots, uint32_t depth, Value& value) {
   std::ranges::sort(slots, {}, &NumberedSlot::index);
   for (const NumberedSlot& slot : slots) {
+    if (filters() && wanted_->index != slot.index) continue;
     if (elements_full(value) || values_ > options_.max_values) {
       ++value.more_elements;
       continue;
@@ -193,6 +233,7 @@ void Inspector::add_numbered(std::vector<NumberedSlot> slots, uint32_t depth, Va
     Entry entry;
     entry.index = slot.index;
     entry.value = property_value(slot.property, depth - 1);
+    entry.hidden = !slot.property.enumerable;
     value.elements.push_back(std::move(entry));
   }
 }
@@ -211,7 +252,8 @@ void Inspector::add_sloppy_arguments(uint64_t store, uint32_t depth, Value& valu
   uint64_t count_word = objects_.field(arguments, 8);
   uint64_t count = is_smi(count_word) && smi_value(count_word) > 0 ? static_cast<uint64_t>(smi_value(count_word)) : 0;
   count = std::min(std::max(count, mapped), kMaxMapped);
-  for (uint64_t i = 0; i < count; ++i) {
+  auto [first, end] = wanted_range(count);
+  for (uint64_t i = first; i < end; ++i) {
     if (elements_full(value)) {
       value.more_elements = count - i;
       return;

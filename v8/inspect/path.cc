@@ -76,6 +76,21 @@ bool has_members(const Value& value) {
 
 }  // namespace
 
+bool Inspector::is_wanted(const NamedValue& member) const { return !filters() || is_called(member, wanted_->name); }
+
+bool Inspector::is_wanted_key(uint64_t key) {
+  uint64_t before = values_;
+  Value value = tree(key, 0);
+  values_ = before;
+  return is_key(value, wanted_->name);
+}
+
+std::pair<uint64_t, uint64_t> Inspector::wanted_range(uint64_t count) const {
+  if (!filters()) return {0, count};
+  if (!wanted_->index || *wanted_->index >= count) return {0, 0};
+  return {*wanted_->index, *wanted_->index + 1};
+}
+
 /// Elements of plain arrays are read by themselves: a million values need not be made for one.
 std::optional<uint64_t> Inspector::array_element(uint64_t word, uint64_t index) const {
   const MapInfo* map = objects_.map_of(word);
@@ -108,7 +123,9 @@ Result<Value> Inspector::inspect(uint64_t word, std::span<const std::string> pat
     InspectOptions one_level;
     one_level.max_elements = one_level.max_properties = one_level.max_values = kMany;
     one_level.max_text = 1024;
+    wanted_ = Wanted{name, array_index(name)};
     Value here = without_address ? std::move(*without_address) : inspect(word, one_level);
+    wanted_.reset();
     without_address.reset();
     const Value* found = find_member(here, name);
     auto length = found == nullptr || found->kind == ValueKind::kNativeAccessor ? computed_length(here, name)

@@ -103,6 +103,7 @@ struct Entry {
   uint64_t index = 0;
   std::vector<Value> key;  ///< one or none
   Value value;
+  bool hidden = false;  ///< not enumerable
 };
 
 struct InspectOptions {

@@ -93,9 +93,10 @@ ContextContents read_context(const ObjectReader& objects, uint64_t context) {
   if (enclosed) contents.previous = previous;
   ContextSlots slots = context_slots(objects, context);
   uint64_t at = 16 + 8 * slots.first;
-  for (std::string& name : slots.names) {
-    contents.variables.push_back(variable(objects, std::move(name), objects.field(context, at)));
-    at += 8;
+  std::vector<bool> is_static = scope_info->local_is_static();
+  for (size_t i = 0; i < slots.names.size(); ++i, at += 8) {
+    contents.variables.push_back(variable(objects, std::move(slots.names[i]), objects.field(context, at)));
+    contents.variables.back().is_static = i < is_static.size() && is_static[i];
   }
   bool is_with = map->type == objects.heap().types().last_context;
   if (slots.first > kMinHeader) {

@@ -14,6 +14,7 @@ struct ContextVariable {
   uint64_t value = 0;      ///< tagged; the hole: not initialised yet
   bool is_number = false;  ///< `number` holds the value: 14.x keeps some unboxed in a ContextCell
   double number = 0;
+  bool is_static = false;  ///< a private method or accessor of the class itself
 };
 
 /// Names of the slots of a Context from `first` on, counted from its ScopeInfo; without names where that is not

@@ -73,6 +73,19 @@ std::vector<std::string> ScopeInfo::local_names() const {
   return names;
 }
 
+/// Behind the names stands a Smi for each. VariableProperties (src/objects/scope-info.tq): mode 4 bits, two flags, the
+/// number of a parameter 16 bits, then IsStaticFlagBit.
+std::vector<bool> ScopeInfo::local_is_static() const {
+  constexpr int kIsStaticBit = 22;
+  std::vector<bool> found(locals_);
+  uint64_t at = locals_end() - 8 * locals_;
+  for (uint64_t i = 0; i < locals_; ++i) {
+    uint64_t info = field(at + 8 * i);
+    found[i] = is_smi(info) && (static_cast<uint32_t>(smi_value(info)) >> kIsStaticBit & 1) != 0;
+  }
+  return found;
+}
+
 ScopeInfo::FunctionNames ScopeInfo::function_names() const {
   if (fixed_array_) return function_names_in_fixed_array();
   FunctionNames names;

@@ -27,6 +27,9 @@ class ScopeInfo {
   /// Names of the context locals in the order of their slots, "" where one is not in the dump.
   std::vector<std::string> local_names() const;
 
+  /// Whether each of them is a static private method or accessor of a class: from 8.4 on.
+  std::vector<bool> local_is_static() const;
+
   struct FunctionNames {
     std::string name;      ///< "" for none
     std::string inferred;  ///< from where the function was assigned

@@ -20,8 +20,9 @@ constexpr size_t kMaxText = 1 << 16;    ///< UTF-16 units that are put in order
 constexpr size_t kMaxPieces = 1 << 24;  ///< UTF-16 units that are matched of a string that is in pieces
 constexpr uint64_t kMaxNames = 1 << 16;
 constexpr uint64_t kMaxBigIntDigits = 16;
-constexpr double kMostExact = 9007199254740992;    ///< 2^53
-constexpr uint64_t kHoleNan = 0xfff7fffffff7ffff;  ///< kHoleNanInt64, src/common/globals.h
+constexpr double kMostExact = 9007199254740992;         ///< 2^53
+constexpr uint64_t kHoleNan = 0xfff7fffffff7ffff;       ///< kHoleNanInt64, src/common/globals.h
+constexpr uint64_t kUndefinedNan = 0xfff6fffffff6ffff;  ///< kUndefinedNanInt64 there
 constexpr uint8_t kOneByteBit = 8;
 constexpr size_t kMapsAtOnce = 256;
 
@@ -173,6 +174,7 @@ MemberReader::Slot MemberReader::slot_of(uint64_t word, const MapInfo& map, Step
   if (map.has_properties) {
     if (auto slot = descriptor_slot(word, map, step)) return *slot;
   }
+  if (step.name.starts_with('#')) return of_kind(Slot::Kind::kInspect);  // perhaps a private method
   switch (kinds_.of(map, word)) {
     case ValueKind::kObject:
     case ValueKind::kArray:
@@ -241,6 +243,7 @@ Member MemberReader::element(uint64_t word, const MapInfo& map, Step& step) {
   if (!is_there || !heap_.pages().object_bytes(store - 1, 16 + 8 * index, 8)) return {};
   uint64_t value = objects_.field(store, 16 + 8 * index);
   if (!doubles) return classified(value);
+  if (value == kUndefinedNan) return {Member::Kind::kUndefined};
   return value == kHoleNan ? Member() : number(std::bit_cast<double>(value));
 }
 

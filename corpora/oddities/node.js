@@ -1,0 +1,86 @@
+'use strict';
+// What Node.js makes, with all of its own properties, told at the very end.
+const {show, tell, attempt} = require('./describe.js');
+const held = {};
+const add = (name, make) => attempt(() => { held[name] = make(); });
+/* eslint-disable no-undef */
+add('url', () => new URL('https://user:pw@example.org:8080/p/a?q=1#h'));
+add('params', () => new URLSearchParams('a=1&b=2'));
+add('legacyUrl', () => require('url').parse('http://u:p@host:1/p?q=1#h', true));
+add('headers', () => new Headers({a: 'b'}));
+add('blob', () => new Blob(['xy']));
+add('file', () => new File(['xy'], 'name.txt', {type: 'text/plain'}));
+add('formData', () => { const f = new FormData(); f.append('k', 'v'); return f; });
+add('response', () => new Response('body', {status: 201}));
+add('request', () => new Request('http://localhost/x', {method: 'POST', body: 'x'}));
+add('abort', () => { const c = new AbortController(); c.signal.addEventListener('abort', () => {}); return c; });
+add('aborted', () => AbortSignal.abort('why'));
+add('event', () => new Event('kind', {cancelable: true}));
+add('eventTarget', () => { const t = new EventTarget(); t.addEventListener('a', function onA() {}); return t; });
+add('emitter', () => { const e = new (require('events'))(); e.on('x', () => {}); e.once('y', () => {}); return e; });
+add('readable', () => { const r = new (require('stream').Readable)({read() {}}); r.push('chunk one'); r.push(Buffer.from('two')); return r; });
+add('writable', () => { const w = new (require('stream').Writable)({write(c, e, done) { void done; }}); w.write('a'); w.write('b'); return w; });
+add('transform', () => require('zlib').createGzip({chunkSize: 64}));
+add('socket', () => new (require('net').Socket)());
+add('server', () => require('net').createServer());
+add('agent', () => new (require('http').Agent)({keepAlive: true}));
+add('clientRequest', () => { const r = require('http').request({host: '127.0.0.1', port: 1}); r.on('error', () => {}); r.setHeader('X-One', '1'); return r; });
+add('stats', () => require('fs').statSync(__filename));
+add('bigStats', () => require('fs').statSync(__filename, {bigint: true}));
+add('dirents', () => require('fs').readdirSync(__dirname, {withFileTypes: true}));
+add('secretKey', () => require('crypto').createSecretKey(Buffer.from('0123456789abcdef')));
+add('hmac', () => require('crypto').createHmac('sha256', 'k').update('x'));
+add('channel', () => { const c = new (require('worker_threads').MessageChannel)(); c.port1.unref(); c.port2.unref(); return c; });
+add('broadcast', () => { const c = new (require('worker_threads').BroadcastChannel)('name'); c.unref(); return c; });
+add('timeout', () => setTimeout(function fires() {}, 1e6, 'argument', 2).unref());
+add('interval', () => setInterval(() => {}, 1e6).unref());
+add('storage', () => { const s = new (require('async_hooks').AsyncLocalStorage)(); s.enterWith({store: 1}); return s; });
+add('resource', () => new (require('async_hooks').AsyncResource)('KIND'));
+add('mime', () => new (require('util').MIMEType)('text/html; charset=utf-8'));
+add('decoder', () => new TextDecoder('utf-16le'));
+add('encoder', () => new TextEncoder());
+add('script', () => new (require('vm').Script)('1 + 1', {filename: 'made.js'}));
+add('mark', () => require('perf_hooks').performance.mark('a mark', {detail: {d: 1}}));
+add('histogram', () => require('perf_hooks').createHistogram());
+add('console', () => new console.Console(process.stderr));
+add('interface', () => require('readline').createInterface({input: new (require('stream').PassThrough)()}));
+add('queryObject', () => require('querystring').parse('a=1&b=2&a=3'));
+add('pathModule', () => require('path'));
+add('domException', () => new DOMException('message', 'DataCloneError'));
+add('webReadable', () => new ReadableStream({start(c) { c.enqueue('x'); }}));
+add('webTransform', () => new TransformStream());
+add('queuing', () => new CountQueuingStrategy({highWaterMark: 5}));
+add('blockList', () => { const b = new (require('net').BlockList)(); b.addAddress('1.2.3.4'); return b; });
+add('socketAddress', () => new (require('net').SocketAddress)({address: '127.0.0.1', port: 80}));
+add('sqlite', () => { const d = new (require('node:sqlite').DatabaseSync)(':memory:'); return {d, s: d.prepare('select 1 as one'), row: d.prepare('select 1 as one, null as n, \'t\' as t, x\'0102\' as b').get()}; });
+add('module', () => module);
+add('versions', () => process.versions);
+add('config', () => process.config);
+add('release', () => process.release);
+add('memory', () => process.memoryUsage());
+add('usage', () => process.resourceUsage());
+add('constants', () => require('os').constants);
+add('cpus', () => require('os').cpus());
+add('interfaces', () => require('os').networkInterfaces());
+add('assertion', () => { try { require('assert').deepStrictEqual({a: 1}, {a: 2}); } catch (e) { return e; } return null; });
+add('systemError', () => { try { require('fs').openSync('/no/such'); } catch (e) { return e; } return null; });
+add('structured', () => structuredClone({m: new Map([[1, {a: 1n}]]), e: new RangeError('x'), d: new Date(5), r: /x/g, s: new Set(['a']), b: new Float64Array([1.5, NaN]), o: Object(5), n: [, 1]}));
+add('serialised', () => require('v8').deserialize(require('v8').serialize({m: new Map([[1, [1, , 2]]]), b: Buffer.from('xyz'), big: -(2n ** 70n), w: '\u65e5', o: {0: 'a', x: 0.1}})));
+add('received', () => require('worker_threads').receiveMessageOnPort((() => { const {port1, port2} = new (require('worker_threads').MessageChannel)(); port1.postMessage({a: [1, {b: 0.5}], t: 'text\u65e5', u: undefined}); port1.unref(); port2.unref(); return port2; })()));
+add('intl', () => [new Intl.DateTimeFormat('en').formatToParts(new Date(0)), new Intl.NumberFormat('de').resolvedOptions(), Intl.getCanonicalLocales('EN-us')]);
+add('segments', () => [...new Intl.Segmenter('en', {granularity: 'word'}).segment('two words')]);
+add('temporal', () => [Temporal.PlainDate.from('2024-02-29'), Temporal.Duration.from('P1D'), Temporal.ZonedDateTime.from('2024-01-01T00:00[UTC]')]);
+add('wasmError', () => { try { new WebAssembly.Module(Buffer.from('no')); } catch (e) { return e; } return null; });
+add('parsed', () => JSON.parse('{"a": {"b": [1, 2.5, "x", {"c": null}], "__proto__": {"p": 1}}, "0": true, "long string of characters": "\\ud83d"}'));
+add('parseArgs', () => require('util').parseArgs({args: ['-f', '--bar', 'b'], options: {f: {type: 'boolean', short: 'f'}, bar: {type: 'string'}}}));
+add('styled', () => Object.assign(Object.create(null), require('util').inspect.styles));
+/* eslint-enable no-undef */
+
+module.exports = end => {
+  setTimeout(() => {
+    for (const [name, value] of Object.entries(held)) attempt(() => show(name, value, {type: undefined})); // once for what looking makes
+    for (const [name, value] of Object.entries(held)) attempt(() => show(`${name}Again`, value, {type: undefined}));
+    for (const name of Object.keys(held)) tell(name, held[name], {});
+    end();
+  }, 50);
+};
