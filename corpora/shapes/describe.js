@@ -135,6 +135,10 @@ function describe(value, depth = 4, above = []) {
       continue;
     }
     if (key === 'stack' && kind === 'error') continue;
+    if (key === 'stack' && value instanceof Error) { // a DOMException: V8 computes it in some versions
+      properties[key] = null;
+      continue;
+    }
     properties[describeKey(key)] = describeProperty(value, key, depth - 1, above);
     if (!Object.getOwnPropertyDescriptor(value, key).enumerable) hidden.push(describeKey(key));
   }

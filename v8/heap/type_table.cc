@@ -163,9 +163,10 @@ TypeTable TypeTable::build(const Layout& layout, const Constants& constants,
     table.types_[type].known = true;
     table.types_[type].name = name;
   }
-  // JS_ARGUMENTS_TYPE has a constant from 8.x on; it stands between these two where only one type does (12.x, 13.0).
+  // JS_ARGUMENTS_TYPE has a constant from 8.0 on; before that it follows JS_OBJECT_TYPE (src/objects/instance-type.h).
   auto object = constants.type("JSObject"), array_buffer = constants.type("JSArrayBuffer");
-  if (!constants.type("JSArgumentsObject") && object && array_buffer && *array_buffer == *object + 2 && *object >= 0 &&
+  bool unnamed = layout.version < V8Version{8, 0} && !constants.type("JSArgumentsObject");
+  if (unnamed && object && array_buffer && *object >= 0 && *array_buffer > *object + 1 &&
       static_cast<size_t>(*array_buffer) < kTypes) {
     table.types_[static_cast<size_t>(*object) + 1].name = "JSArgumentsObject";
   }

@@ -17,8 +17,8 @@ constexpr std::pair<std::string_view, ElementType> kClasses[] = {
 constexpr uint32_t kIsShared = 1u << 4;  ///< JSArrayBuffer::IsSharedBit, after external, detachable, was-detached, ...
 constexpr uint32_t kIsResizable = 1u << 5;     ///< JSArrayBuffer::IsResizableByJsBit, of shared ones: growable
 constexpr uint32_t kTracksLength = 1;          ///< JSArrayBufferView::IsLengthTrackingBit
-constexpr uint32_t kIsSharedBefore = 1u << 3;  ///< until 7.8 the bit behind it was IsWasmMemoryBit
-constexpr V8Version kFlagsMoved{8, 0};
+constexpr uint32_t kIsSharedBefore = 1u << 3;  ///< in 7.8 the bit behind it is IsWasmMemoryBit
+constexpr V8Version kFlagsMoved{7, 9};
 constexpr int kMaxPrototypes = 64;
 
 uint16_t or_else(std::optional<int> value, int other) {
@@ -108,7 +108,7 @@ Bytes BufferReader::array_buffer(uint64_t word) const {
 }
 
 bool BufferReader::is_shared(uint64_t array_buffer) const {
-  uint32_t bit = objects_.heap().layout().rules < kFlagsMoved ? kIsSharedBefore : kIsShared;
+  uint32_t bit = objects_.heap().layout().version < kFlagsMoved ? kIsSharedBefore : kIsShared;
   return (flags_of(array_buffer) & bit) != 0;
 }
 
@@ -183,14 +183,15 @@ std::optional<ElementType> BufferReader::type_by_elements_kind(const MapInfo& ma
 
 void BufferReader::learn_elements_kinds(uint64_t native_context) const {
   const MapInfo* context_map = objects_.map_of(native_context);
-  if (context_map == nullptr || context_map->rule != SizeRule::kNativeContext) return;
-  learnt_ = true;
+  if (context_map == nullptr) return;
+  if (!objects_.heap().types()[context_map->type].name.ends_with("Context")) return;
   constexpr int64_t kMostSlots = 4096;
   uint64_t length = objects_.field(native_context, 8);
   int64_t slots = is_smi(length) ? std::min<int64_t>(smi_value(length), kMostSlots) : 0;
   for (int64_t i = 0; i < slots; ++i) {
     uint64_t function = objects_.field(native_context, 16 + 8 * static_cast<uint64_t>(i));
-    if (!objects_.is_function(function)) continue;
+    bool builtin = objects_.is_function(function) && positions_.script_of(positions_.shared_of(function)) == 0;
+    if (!builtin) continue;
     auto type = element_type_of(objects_.function_name(function));
     const MapInfo* function_map = objects_.map_of(function);
     if (!type || function_map == nullptr) continue;
@@ -198,6 +199,7 @@ void BufferReader::learn_elements_kinds(uint64_t native_context) const {
       const MapInfo* first = objects_.map_info(objects_.field(function, at));
       bool is_map = first != nullptr && objects_.heap().types()[first->type].name == "JSTypedArray";
       if (is_map) by_elements_kind_[objects_.elements_kind(*first)] = type;
+      learnt_ |= is_map;
     }
   }
 }
