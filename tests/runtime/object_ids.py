@@ -42,6 +42,7 @@ def _rows(core: mmap.mmap, at: int, low: int, high: int) -> dict[int, int]:
 def addresses(core_path: pathlib.Path, ids: list[int]) -> dict[int, int]:
     """The untagged address by snapshot id; raises ValueError when the core does not have the table."""
     ids = sorted(ids)
+    least = _LEAST_SHARE * len(ids)
     with open(core_path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as core:
         for part in _PROBES:
             probe = struct.pack("<I", ids[len(ids) // part])
@@ -50,7 +51,7 @@ def addresses(core_path: pathlib.Path, ids: list[int]) -> dict[int, int]:
                 while at >= 0:
                     if at % 8 == 0 and at + _ROW.size <= offset + size:
                         found = _rows(core, at, offset, offset + size)
-                        if sum(number in found for number in ids) >= _LEAST_SHARE * len(ids):
+                        if len(found) >= least and sum(number in found for number in ids) >= least:
                             return found
                     at = core.find(probe, at + 1, offset + size)
     raise ValueError(f"{core_path}: V8's table of snapshot ids was not found")

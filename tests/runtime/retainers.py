@@ -1,5 +1,6 @@
 """`v8 findrefs` against the retainers in V8's heap snapshot. The snapshot's ids are turned into addresses by V8's own
 table (object_ids), so that every reference is compared with the one from the same place."""
+import functools
 import json
 import pathlib
 import random
@@ -13,6 +14,8 @@ import object_ids
 SHARES = {"object": 400, "closure": 150, "string": 150, "array": 100, "number": 60, "hidden": 40, "code": 40,
           "concatenated string": 20, "sliced string": 20, "regexp": 10, "symbol": 5, "bigint": 5}
 NAMED = {"property", "element", "context", "shortcut"}  # compared with their names; the others by holder and kind
+EMPTY_ARRAY_SIZE = 24
+LEFT_OUT = {"true", "false", "null", "undefined", "system / Map", "system / Oddball", "system / Hole"}
 # Follow from the map, which is compared: the prototype of any object, and of a global proxy; its context.
 PROTOTYPES = {("property", "__proto__"), ("shortcut", "global_object"), ("shortcut", "native_context")}
 
@@ -33,7 +36,7 @@ class Snapshot:
         nodes = snapshot["nodes"]
         column = lambda name: nodes[fields.index(name)::self.width]
         self.strings = snapshot["strings"]
-        self.ids, self.names = column("id"), column("name")
+        self.ids, self.names, self.sizes = column("id"), column("name"), column("self_size")
         self.types = [meta["node_types"][0][index] for index in column("type")]
         self.edge_counts = column("edge_count")
         self.edges, self.edge_width = snapshot["edges"], len(meta["edge_fields"])
@@ -103,7 +106,7 @@ def found_edges(rows: list[dict], known: set[int]) -> dict[Edge, int]:
         # An entry, or a register of a generator, is our own name for what lies in the store, which has a row too.
         if holder not in known or row["kind"] == "entry" or row.get("name", "").startswith("register "):
             continue
-        name = _symbol_name(row["name"]) if row.get("symbol") else row.get("name", "")
+        name = _symbol_name(row["name"]) if row.get("symbol") else row.get("name", "").replace("\0", " ")
         store = int(row.get("store", "0x1"), 16) - 1
         if row["kind"] in NAMED:
             edges[Edge(holder, row["kind"], str(row["index"]) if "index" in row else name)] = store
@@ -122,16 +125,25 @@ class Case:
     found: dict[Edge, int]
     holders: dict[int, str]  # type of the holders in the snapshot, by address
     holder_names: dict[int, str] = field(default_factory=dict)
+    size: int = 0        # in the snapshot, which has 0 for the read-only heap in newer versions
 
+    @functools.cached_property
     def missing(self) -> set[Edge]:
         return self.expected - self.found.keys()
 
+    @functools.cached_property
     def extra(self) -> set[Edge]:
         return self.found.keys() - self.expected
 
+    @functools.cached_property
+    def _kinds(self) -> tuple[set[tuple[int, str]], set[tuple[int, str]]]:
+        return tuple({(edge.holder, edge.kind) for edge in edges} for edges in (self.missing, self.extra))
 
-def _has(edges: set[Edge], holder: int, kind: str) -> bool:
-    return any(edge.holder == holder and edge.kind == kind for edge in edges)
+    def misses(self, holder: int, kind: str) -> bool:
+        return (holder, kind) in self._kinds[0]
+
+    def adds(self, holder: int, kind: str) -> bool:
+        return (holder, kind) in self._kinds[1]
 
 
 def _major(version: str) -> int:
@@ -141,8 +153,21 @@ def _major(version: str) -> int:
 
 def _is_symbol_of(edge: Edge, case: Case) -> bool:
     """Whether the other side has a property of the same holder that is a symbol too."""
-    other = case.missing() if edge in case.found else case.extra()
-    return edge.name.startswith("<symbol") and any(one.holder == edge.holder and one.name.startswith("<symbol") for one in other)
+    other = case.missing if edge in case.found else case.extra
+    symbols = ("<symbol", "#")
+    return edge.name.startswith(symbols) and any(one.holder == edge.holder and one.name.startswith(symbols) for one in other)
+
+
+def _is_left_out(case: Case) -> bool:
+    """HeapSnapshotGenerator draws no edges to oddballs, empty arrays and maps that all objects share (IsEssentialObject)."""
+    return case.name in LEFT_OUT or (case.type == "array" and case.size <= EMPTY_ARRAY_SIZE and not case.expected)
+
+
+def _is_brand_of(edge: Edge, case: Case) -> bool:
+    """The mark of objects with private methods: a symbol, which snapshots name by the class alone."""
+    other = case.missing if edge in case.found else case.extra
+    name = f"<symbol {edge.name}>" if edge not in case.found else edge.name.removeprefix("<symbol ").removesuffix(">")
+    return name != edge.name and Edge(edge.holder, "property", name) in other
 
 
 def reason_for(case: Case, edge: Edge) -> str | None:
@@ -150,30 +175,41 @@ def reason_for(case: Case, edge: Edge) -> str | None:
     extra = edge in case.found
     holder_type = case.holders.get(edge.holder, "")
     major = _major(case.version)
+    if extra and edge.kind == "internal" and _is_left_out(case):
+        return "shared by all"
+    if edge.kind == "property" and _is_brand_of(edge, case):
+        return "private brand"
+    if extra and edge.kind == "property" and re.fullmatch(r"[gs]et \d+", edge.name):
+        return "accessor of an element"
     if extra and edge.kind == "element" and Edge(case.found[edge], "internal") in case.expected:
         return "frozen elements"
     if extra and edge.kind == "context" and Edge(case.found[edge], "internal") in case.expected:
         return "variable in a cell"
-    if edge.kind in ("context", "internal") and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "context"):
+    if edge.kind in ("context", "internal") and case.misses(edge.holder, "internal") and case.adds(edge.holder, "context"):
         return "block scope"
     if case.type in ("number", "heap number"):
         if extra and edge.kind == "property":
             return "double field"
-        if edge.kind == "internal" and _has(case.extra(), edge.holder, "property"):
+        if edge.kind == "internal" and case.adds(edge.holder, "property"):
             return "double field"
-    if major < 18 and _has(case.missing(), edge.holder, "internal") and _has(case.extra(), edge.holder, "weak"):
+    if major < 18 and case.misses(edge.holder, "internal") and case.adds(edge.holder, "weak"):
         return "weak before 18"
+    if not extra and edge.kind == "internal" and case.holder_names.get(edge.holder) == "Instance":
+        return "WebAssembly instance"
     if not extra and holder_type == "native":
         return "outside of the heap"
     native_context = "NativeContext" in case.holder_names.get(edge.holder, "")
     if extra and native_context and "NativeContext" in case.name:
         return "list of contexts"
-    if native_context and case.type == "code" and _has(case.missing(), edge.holder, "weak") and _has(case.extra(), edge.holder, "internal"):
+    if native_context and case.type == "code" and case.misses(edge.holder, "weak") and case.adds(edge.holder, "internal"):
         return "list of optimized code"
     if major < 16 and edge.kind == "property" and _is_symbol_of(edge, case):
         return "symbol before 16"
     # Numbers that are changed in place are structures of V8's in snapshots before 14.
     if extra and edge.kind == "property" and case.type == "hidden" and Edge(case.found[edge], "internal") in case.expected:
+        return "double field"
+    if case.name in ("system / Hole", "system / Oddball") and (  # in a field of doubles that was never set
+            case.adds(edge.holder, "property") if edge.kind == "internal" else case.misses(edge.holder, "internal")):
         return "double field"
     if extra and edge.kind == "property" and case.holder_names.get(edge.holder) in ("ArrayBuffer", "SharedArrayBuffer"):
         return "array buffer"
@@ -206,13 +242,14 @@ def compare(directory: pathlib.Path, references, version: str, count: int = 1000
     differences, reasons, compared = [], Counter(), 0
     for target, word, rows in zip(targets, words, references(words), strict=True):
         case = Case(version, snapshot.types[target], snapshot.strings[snapshot.names[target]],
-                    expected_edges(snapshot, addresses, retainers[target]), found_edges(rows, by_address.keys()), {})
-        for edge in case.missing() | case.extra():
+                    expected_edges(snapshot, addresses, retainers[target]), found_edges(rows, by_address.keys()), {},
+                    size=snapshot.sizes[target])
+        for edge in case.missing | case.extra:
             if edge.holder in by_address:
                 case.holders[edge.holder] = snapshot.types[by_address[edge.holder]]
                 case.holder_names[edge.holder] = snapshot.strings[snapshot.names[by_address[edge.holder]]]
         compared += len(case.expected)
-        for edge in sorted(case.missing() | case.extra(), key=lambda edge: (edge.holder, edge.kind, edge.name)):
+        for edge in sorted(case.missing | case.extra, key=lambda edge: (edge.holder, edge.kind, edge.name)):
             reason = reason_for(case, edge)
             reasons[reason or "none"] += 1
             if reason is None:

@@ -215,7 +215,7 @@ class HarnessTest(unittest.TestCase):
 
         def differing(*rows: dict) -> int:
             case = retainers.Case("22.1.0", "object", "Object", expected, retainers.found_edges(list(rows), known), {})
-            return sum(retainers.reason_for(case, edge) is None for edge in case.missing() | case.extra())
+            return sum(retainers.reason_for(case, edge) is None for edge in case.missing | case.extra)
 
         self.assertEqual(differing(row, store, entry, newer), 0)
         self.assertEqual(differing(row), 1)
