@@ -124,9 +124,9 @@ class ArgsParser {
     }
     for (size_t i = given.size(); i < wanted.size(); ++i) {
       if (!wanted[i].required) continue;
-      std::string missing = fmt::format("{}: missing {}", spec_.full_name(), wanted[i].name);
-      if (!spec_.llnode_usage.empty()) missing = fmt::format("USAGE: {}: {}", spec_.llnode_usage, missing);
-      return mistake(std::move(missing));
+      // Nothing behind it: scripts look for llnode's line up to its end.
+      if (!spec_.llnode_usage.empty()) return usage_error("USAGE: " + spec_.llnode_usage);
+      return mistake(fmt::format("{}: missing {}", spec_.full_name(), wanted[i].name));
     }
     bool repeats = !wanted.empty() && wanted.back().repeats;
     if (given.size() > wanted.size() && !repeats) {

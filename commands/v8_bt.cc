@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "commands/args.h"
@@ -15,6 +16,7 @@
 #include "commands/registry.h"
 #include "commands/session.h"
 #include "commands/text_escape.h"
+#include "commands/value_text.h"
 #include "postmortem/model/signal_name.h"
 
 namespace inquest::commands {
@@ -120,8 +122,7 @@ class V8BtBody : public ReportBody {
       text += fmt::format("        {} | {}\n", frame.v8.line, escape_text(details.source_line));
     for (const auto* values : {&details.registers, &details.context}) {
       for (const auto& variable : *values) {
-        text += fmt::format("        {} = {}\n", escape_text(variable.name),
-                            escape_text(runtime_.describe_value(variable.value)));
+        text += fmt::format("        {} = {}\n", escape_text(variable.name), shown_value(variable.value));
       }
     }
     return text;
@@ -170,15 +171,33 @@ class V8BtBody : public ReportBody {
     std::string text = frame.function.empty() ? "(anonymous)" : escape_text(frame.function);
     if (frame.kind != V8FrameKind::kJs && frame.function_word == 0) return text;
     std::string inside;
-    if (frame.receiver) inside = "this=" + escape_text(runtime_.describe_value(*frame.receiver));
+    if (frame.receiver) inside = "this=" + shown_value(*frame.receiver);
     if (frame.inlined && !frame.receiver) inside = "<optimized out>";
     for (const v8::FrameValue& argument : frame.arguments) {
-      inside += ", " + escape_text(runtime_.describe_value(argument));
+      inside += ", " + shown_value(argument);
     }
     if (frame.argument_count > frame.arguments.size()) {
       inside += fmt::format(", and {} more", frame.argument_count - frame.arguments.size());
     }
     return text + "(" + inside + ")";
+  }
+
+  /// As `v8 print` shows it: with its address, where it has one. Recursion repeats values at every frame.
+  const std::string& shown_value(const v8::FrameValue& value) const {
+    if (value.kind != v8::FrameValue::Kind::kTagged || !is_address(value)) {
+      return other_text_ = escape_text(runtime_.describe_value(value));
+    }
+    auto [entry, fresh] = texts_.try_emplace(value.word);
+    if (!fresh) return entry->second;
+    auto read = runtime_.inspect(value.word, {}, {.depth = 0});
+    std::string text = read ? value_text(*read) : runtime_.describe_value(value);
+    return entry->second = escape_text(text);
+  }
+
+  static bool is_address(const v8::FrameValue& value) { return value.word % 4 == 1; }
+
+  void write_address(JsonWriter& json, std::string_view key, const v8::FrameValue& value) const {
+    if (value.kind == v8::FrameValue::Kind::kTagged && is_address(value)) json.field(key, Address(value.word));
   }
 
   std::string async_text(const v8::AsyncFrame& frame) const {
@@ -242,7 +261,10 @@ class V8BtBody : public ReportBody {
     json.field_if_known("tier", to_string(frame.tier));
     if (frame.function_word != 0) json.field("function_address", Address(frame.function_word));
     json.field_if_known("remark", frame.remark);
-    if (frame.receiver) json.field("this", runtime_.describe_value(*frame.receiver));
+    if (frame.receiver) {
+      json.field("this", runtime_.describe_value(*frame.receiver));
+      write_address(json, "this_address", *frame.receiver);
+    }
     if (!frame.arguments.empty()) {
       json.begin_array("args");
       for (const v8::FrameValue& argument : frame.arguments) json.element(runtime_.describe_value(argument));
@@ -255,6 +277,8 @@ class V8BtBody : public ReportBody {
   v8::Runtime& runtime_;
   Request request_;
   OriginalPositions originals_;
+  mutable std::unordered_map<uint64_t, std::string> texts_;  ///< of values, by their words
+  mutable std::string other_text_;
 };
 
 class V8Bt : public Command {

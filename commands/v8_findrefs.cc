@@ -198,10 +198,7 @@ class FindRefs : public Command {
       return query;
     }
     std::string value = args.value("value").value_or(args.word(0));
-    if (value.empty()) {
-      return usage_error("USAGE: v8 findrefs expr: it needs a value, -n NAME or -s STRING",
-                         "example: v8 findrefs 0x2e41b0f20031");
-    }
+    if (value.empty()) return usage_error("USAGE: v8 findrefs expr");  // llnode's line up to its end
     auto exists = [&](uint64_t word) { return is_object(runtime, word); };
     auto number = parse_number(value);
     // Digits are an address where an object is (20530000e001 may be both), or where they are too many for an index.

@@ -55,6 +55,8 @@ hold('dictionary', 'Object', 'property', 'slow', (target) => {
   object.slow = target;
   return object;
 });
+hold('many elements', 'Array', 'element', 0, (target) => new Array(200).fill(target));
+for (let i = 1; i < 200; i++) expected['many elements'].push(['Array', 'element', i]);
 hold('symbol key', 'Object', 'property', 'hidden key', (target) => ({ [symbolKey]: target }));
 hold('getter', 'Object', 'property', 'get acc', (target) => Object.defineProperty({}, 'acc', { get: target, enumerable: true }),
   (label) => labelled(label, () => 1));

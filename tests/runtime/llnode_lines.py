@@ -68,7 +68,8 @@ SHAPES_OF_ANY_CORE = [
     Shape("v8 findjsinstances (Array)", [rf"{A}:<Array: length=\d+>", r"\(Showing 1 to \d+ of \d+ instances\)"], [rf"{A}:<Array"]),
     Shape("v8 findjsinstances Nonsuch", [r"No objects found with type name Nonsuch"], [r"No objects found"]),
     Shape("v8 bt", [r" \* thread #\d+: tid = \d+, .*stop reason = .*", rf"  [* ] frame #\d+: {A16} .+"],
-          [rf"^  [* ] frame #\d+: {A16} \S+`\S+", rf"\S+\(this=.*\) at \S.*:\d+:\d+ fn={A16}"]),
+          [rf"^  [* ] frame #\d+: {A16} \S+`\S+", rf"\S+\(this={A}:<.*\) at \S.*:\d+:\d+ fn={A16}",
+           rf"\(this={A}:<Array: length=\d+>, <Smi: \d+>\)", rf", {A}:<function: \S+ at \S+:\d+:\d+>"]),
     Shape("v8 bt 2", [r" \* thread #\d+: tid = \d+, .*stop reason = .*", rf"  [* ] frame #[01]: {A16} .+", r" {4}\(\d+ more frames\)"], [rf"frame #1: {A16}"]),
     Shape("jsstack 2", [], [rf"^  \* frame #0: {A16} .+"]),
     Shape("v8 source list -l 3 program.js", [r"\S+", r" {2,}\d+ .*"], [r"^ {2,}3 "]),
@@ -170,7 +171,8 @@ def check(context, case: str) -> list[str]:
         failures += failures_of(shape, cores["jsstack"].run(*shape.command.split(" ")))
     for command, wanted in MISTAKES.items():
         said = complaint(cores["jsstack"], command)
-        if wanted not in said or len(said.splitlines()) != 1:
+        to_its_end = not wanted.startswith("error: USAGE") or said.rstrip("\n").endswith(wanted)
+        if wanted not in said or len(said.splitlines()) != 1 or not to_its_end:
             failures.append(f"{command}: {said!r}, llnode says {wanted!r}")
     failures += failures_of_members(cores["values"])
     failures += failures_of_handles(cores["values"], json.loads((context.make("values") / "truth.json").read_text())["handles"])

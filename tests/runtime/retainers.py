@@ -14,7 +14,7 @@ import object_ids
 SHARES = {"object": 400, "closure": 150, "string": 150, "array": 100, "number": 60, "hidden": 40, "code": 40,
           "concatenated string": 20, "sliced string": 20, "regexp": 10, "symbol": 5, "bigint": 5}
 NAMED = {"property", "element", "context", "shortcut"}  # compared with their names; the others by holder and kind
-EMPTY_ARRAY_SIZE = 24
+EMPTY_ARRAY_SIZE = 16
 LEFT_OUT = {"true", "false", "null", "undefined", "system / Map", "system / Oddball", "system / Hole"}
 # Follow from the map, which is compared: the prototype of any object, and of a global proxy; its context.
 PROTOTYPES = {("property", "__proto__"), ("shortcut", "global_object"), ("shortcut", "native_context")}
@@ -160,7 +160,8 @@ def _is_symbol_of(edge: Edge, case: Case) -> bool:
 
 def _is_left_out(case: Case) -> bool:
     """HeapSnapshotGenerator draws no edges to oddballs, empty arrays and maps that all objects share (IsEssentialObject)."""
-    return case.name in LEFT_OUT or (case.type == "array" and case.size <= EMPTY_ARRAY_SIZE and not case.expected)
+    empty = case.size == EMPTY_ARRAY_SIZE or (case.size <= 24 and not case.expected)  # arrays of descriptors have 24
+    return case.name in LEFT_OUT or (case.type == "array" and empty)
 
 
 def _is_brand_of(edge: Edge, case: Case) -> bool:

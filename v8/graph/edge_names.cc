@@ -100,7 +100,7 @@ EdgeNames::EdgeNames(const Heap& heap)
       ordered_hash_set_(heap, "ordered_hash_set_map"),
       ephemeron_hash_table_(heap, "ephemeron_hash_table_map") {}
 
-std::vector<EdgeNames::Slot> EdgeNames::slots(uint64_t holder, uint64_t target, size_t limit) {
+std::vector<EdgeNames::Slot> EdgeNames::slots(uint64_t holder, uint64_t target, size_t limit, uint64_t& more) {
   std::vector<Slot> found;
   const MapInfo* map = objects_.map_of(holder);
   const Page* page = map != nullptr ? heap_.pages().page_of(holder - 1) : nullptr;
@@ -110,7 +110,11 @@ std::vector<EdgeNames::Slot> EdgeNames::slots(uint64_t holder, uint64_t target, 
   const std::byte* bytes = page->data + offset;
   uint64_t size = walker_.size(*map, bytes, page->area_size() - offset);
   references_.for_each(*map, bytes, size, [&](uint64_t at, uint64_t address, const Page&, Strength strength) {
-    if (address + 1 != target || found.size() >= limit) return;
+    if (address + 1 != target) return;
+    if (found.size() >= limit) {
+      ++more;
+      return;
+    }
     if (strength == Strength::kEmbedded) strength = is_weak_in_code(target) ? Strength::kWeak : Strength::kStrong;
     found.push_back({at, strength});
   });

@@ -29,7 +29,7 @@ class EdgeNames {
     uint64_t offset = 0;
     Strength strength = Strength::kStrong;
   };
-  std::vector<Slot> slots(uint64_t holder, uint64_t target, size_t limit);
+  std::vector<Slot> slots(uint64_t holder, uint64_t target, size_t limit, uint64_t& more);
 
   /// The name of the word at `offset` of `holder`.
   EdgeName of(uint64_t holder, uint64_t offset);

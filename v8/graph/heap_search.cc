@@ -15,6 +15,7 @@ namespace {
 using By = ReferenceQuery::By;
 
 constexpr size_t kMostInstances = 10000000;  ///< with a property of one name
+constexpr size_t kMostSlots = 1 << 10;       ///< of one key in one array of descriptors
 constexpr uint64_t kMostText = 100;          ///< UTF-16 units of a string that was found
 
 }  // namespace
@@ -105,7 +106,7 @@ void HeapSearch::by_number(const ReferenceQuery& query, References& found) {
     EdgeName name = referrers_.names().of(place.object, place.offset);
     if (!name.internal() || is_own_value(place)) add(place.object, std::move(name), 0);
   }
-  found.more += places.more;
+  found.more += places.more + referrers_.take_left_out();
   sort_by_holder(found.rows, 0);
 }
 
@@ -130,7 +131,7 @@ void HeapSearch::holders_of_name(uint64_t key, const ReferenceQuery& query, Refe
     const MapInfo* map = objects_.map_of(holder);
     if (map == nullptr) continue;
     if (map->rule == SizeRule::kDescriptorArray) {
-      for (const EdgeNames::Slot& slot : referrers_.names().slots(holder, key, 1 << 10)) {
+      for (const EdgeNames::Slot& slot : referrers_.names().slots(holder, key, kMostSlots, more)) {
         if (slot.offset < header || (slot.offset - header) % 24 != 0) continue;
         uint64_t index = (slot.offset - header) / 24;
         for (uint64_t user : referrers_.holders_of(holder, Reachability::kAll, more)) {

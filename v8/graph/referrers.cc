@@ -8,10 +8,11 @@ namespace inquest::v8 {
 namespace {
 
 constexpr size_t kMostHolders = 1000000;  ///< of one object that are looked at
-constexpr size_t kMostSlots = 64;         ///< references from one holder to one object that are told apart
-constexpr size_t kMostOwners = 1000;      ///< of one store: copy-on-write arrays are shared
-constexpr size_t kMostInstances = 10000;  ///< of hidden classes with an accessor in their descriptors
-constexpr int kMostSteps = 3;             ///< from a value to what holds it: accessor pair, dictionary, object
+// What lies beyond these counts as more, see left_out_.
+constexpr size_t kMostSlots = 1000000;      ///< references from one holder to one object
+constexpr size_t kMostInstances = 1000000;  ///< of hidden classes with an accessor in their descriptors
+constexpr size_t kMostRows = 4000000;       ///< of one target
+constexpr int kMostSteps = 3;               ///< from a value to what holds it: accessor pair, dictionary, object
 
 }  // namespace
 
@@ -21,7 +22,7 @@ Referrers::Referrers(const Heap& heap, const ReferenceGraph& graph)
 }
 
 /// References to objects that the graph leaves out, and to maps: every object is looked at.
-std::vector<uint64_t> Referrers::scan_for(uint64_t target, Reachability which) {
+std::vector<uint64_t> Referrers::scan_for(uint64_t target, Reachability which, uint64_t& more) {
   struct Worker {
     MapCache maps;
     Walker walker;
@@ -31,6 +32,7 @@ std::vector<uint64_t> Referrers::scan_for(uint64_t target, Reachability which) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (size_t i = 0; i < worker_count(); ++i) workers.push_back(std::make_unique<Worker>(heap_));
   std::vector<std::vector<uint64_t>> found(workers.size());
+  std::vector<uint64_t> left_out(workers.size());
   for_each_start(heap_, [&](size_t index, const Page& page, uint64_t address) {
     const std::byte* bytes = bytes_at(page, address);
     Worker& worker = *workers[index];
@@ -41,9 +43,10 @@ std::vector<uint64_t> Referrers::scan_for(uint64_t target, Reachability which) {
       worker.references.for_each(*map, bytes, size,
                                  [&](uint64_t, uint64_t at, const Page&, Strength) { refers |= at + 1 == target; });
     }
-    if (refers && found[index].size() < kMostHolders && is_wanted(page, address, which))
-      found[index].push_back(address + 1);
+    if (!refers || !is_wanted(page, address, which)) return;
+    found[index].size() < kMostHolders ? found[index].push_back(address + 1) : void(++left_out[index]);
   });
+  for (uint64_t count : left_out) more += count;
   return joined(std::move(found));
 }
 
@@ -52,7 +55,7 @@ std::vector<uint64_t> Referrers::holders_of(uint64_t target, Reachability which,
   const MapInfo* map = objects_.map_of(target);
   const Page* page = heap_.pages().page_of(target - 1);
   if (map == nullptr || page == nullptr) return {};
-  if (map->type == heap_.types().map || ReferenceGraph::is_left_out(*page, *map)) return scan_for(target, which);
+  if (map->type == heap_.types().map || ReferenceGraph::is_left_out(*page, *map)) return scan_for(target, which, more);
   auto number = graph_.numbers().number_of(target - 1);
   if (!number) return {};
   std::vector<uint32_t> numbers;
@@ -107,12 +110,10 @@ bool Referrers::add_owners(uint64_t store, uint64_t offset, Reachability which, 
   if (type == "AccessorPair") return add_accessors(store, offset, which, add, depth);
   if (map->type == heap_.types().map) return offset == heap_.layout().map.prototype && add_prototype(store, which, add);
   if (type.ends_with("PropertyCell")) return offset == 24 && add_global(store, which, add);
-  uint64_t more = 0;
   bool any = false;
-  std::vector<uint64_t> owners = holders_of(store, which, more);
-  if (owners.size() > kMostOwners) owners.resize(kMostOwners);
+  std::vector<uint64_t> owners = holders_of(store, which, left_out_);
   for (uint64_t owner : owners) {
-    for (const EdgeNames::Slot& slot : names_.slots(owner, store, 4)) {
+    for (const EdgeNames::Slot& slot : names_.slots(owner, store, kMostSlots, left_out_)) {
       if (map->type == heap_.types().context_cell) {
         EdgeName name = names_.of(owner, slot.offset);
         if (name.kind != EdgeKind::kContext) continue;
@@ -136,11 +137,11 @@ bool Referrers::add_owners(uint64_t store, uint64_t offset, Reachability which, 
 
 /// A value in a DescriptorArray (an accessor mostly) is a property of all objects with these descriptors.
 bool Referrers::add_through_descriptors(uint64_t descriptors, uint64_t offset, Reachability which, const Add& add) {
-  uint64_t index = 0, more = 0;
+  uint64_t index = 0;
   auto name = names_.descriptor_value(descriptors, offset, index);
   if (!name) return false;
   std::vector<uint64_t> maps;
-  for (uint64_t holder : holders_of(descriptors, Reachability::kAll, more)) {
+  for (uint64_t holder : holders_of(descriptors, Reachability::kAll, left_out_)) {
     const MapInfo* map = objects_.map_of(holder);
     const MapInfo* described = map != nullptr && map->type == heap_.types().map ? maps_.find(holder) : nullptr;
     if (described == nullptr || described->category != Category::kReceiver) continue;
@@ -148,7 +149,7 @@ bool Referrers::add_through_descriptors(uint64_t descriptors, uint64_t offset, R
   }
   std::sort(maps.begin(), maps.end());
   if (maps.empty()) return false;
-  std::vector<uint64_t> instances = instances_of(maps, which, kMostInstances, more);
+  std::vector<uint64_t> instances = instances_of(maps, which, kMostInstances, left_out_);
   for (uint64_t instance : instances) add(instance, *name, descriptors);
   return !instances.empty();
 }
@@ -157,7 +158,6 @@ bool Referrers::add_accessors(uint64_t pair, uint64_t offset, Reachability which
   const char* word = offset == 8 ? "get " : offset == 16 ? "set " : nullptr;
   if (word == nullptr) return false;
   bool any = false;
-  uint64_t more = 0;
   auto accessor = [&](uint64_t holder, EdgeName name, uint64_t) {
     if (name.kind != EdgeKind::kProperty && name.kind != EdgeKind::kElement) return;
     if (name.kind == EdgeKind::kElement) name.name = std::to_string(name.index);
@@ -166,8 +166,8 @@ bool Referrers::add_accessors(uint64_t pair, uint64_t offset, Reachability which
     add(holder, std::move(name), pair);
     any = true;
   };
-  for (uint64_t holder : holders_of(pair, which, more)) {
-    for (const EdgeNames::Slot& slot : names_.slots(holder, pair, kMostSlots)) {
+  for (uint64_t holder : holders_of(pair, which, left_out_)) {
+    for (const EdgeNames::Slot& slot : names_.slots(holder, pair, kMostSlots, left_out_)) {
       if (add_owners(holder, slot.offset, which, accessor, depth + 1)) continue;
       accessor(holder, names_.of(holder, slot.offset), 0);
     }
@@ -184,7 +184,7 @@ bool Referrers::add_prototype(uint64_t map, Reachability which, const Add& add) 
     uint64_t holder = graph_.numbers().address_of(edge & ~ReferenceGraph::kWeak) + 1;
     const Page* page = objects_.is_function(holder) ? heap_.pages().page_of(holder - 1) : nullptr;
     if (page == nullptr || !is_wanted(*page, holder - 1, which)) continue;
-    for (const EdgeNames::Slot& slot : names_.slots(holder, map, 4)) {
+    for (const EdgeNames::Slot& slot : names_.slots(holder, map, kMostSlots, left_out_)) {
       if (slot.offset == 0 || names_.of(holder, slot.offset).name != "initial_map") continue;
       add(holder, {.kind = EdgeKind::kProperty, .name = "prototype"}, map);
       any = true;
@@ -196,12 +196,11 @@ bool Referrers::add_prototype(uint64_t map, Reachability which, const Add& add) 
 /// Properties of a global object lie in cells, which its dictionary refers to.
 bool Referrers::add_global(uint64_t cell, Reachability which, const Add& add) {
   bool any = false;
-  uint64_t more = 0;
   uint64_t key = is_heap_object(objects_.field(cell, 8)) ? objects_.field(cell, 8) : objects_.field(cell, 16);
-  for (uint64_t dictionary : holders_of(cell, which, more)) {
+  for (uint64_t dictionary : holders_of(cell, which, left_out_)) {
     const MapInfo* map = objects_.map_of(dictionary);
     if (map == nullptr || map->type != heap_.types().global_dictionary) continue;
-    for (uint64_t owner : holders_of(dictionary, which, more)) {
+    for (uint64_t owner : holders_of(dictionary, which, left_out_)) {
       const MapInfo* owner_map = objects_.map_of(owner);
       if (owner_map == nullptr || !owner_map->has_properties || objects_.field(owner, 8) != dictionary) continue;
       add(owner, names_.property(key), cell);
@@ -237,12 +236,17 @@ void Referrers::find(uint64_t target, const ReferrerOptions& options, References
   std::string text = describer_.brief(target);
   size_t before = found.rows.size();
   for (size_t i = 0; i < holders.size(); ++i) {
-    if (options.limit != 0 && found.rows.size() - before >= options.limit) {
+    size_t most = options.limit != 0 ? std::min<size_t>(options.limit, kMostRows) : kMostRows;
+    if (found.rows.size() - before >= most) {
       found.more += holders.size() - i;
       break;
     }
     uint64_t holder = holders[i];
-    for (const EdgeNames::Slot& slot : names_.slots(holder, target, kMostSlots)) {
+    for (const EdgeNames::Slot& slot : names_.slots(holder, target, kMostSlots, left_out_)) {
+      if (found.rows.size() - before >= kMostRows) {
+        ++left_out_;
+        continue;
+      }
       auto add = [&](uint64_t owner, EdgeName name, uint64_t store) {
         found.rows.push_back(describe(owner, std::move(name), store, target));
         found.rows.back().text = text;
@@ -254,6 +258,7 @@ void Referrers::find(uint64_t target, const ReferrerOptions& options, References
       add(holder, std::move(name), 0);
     }
   }
+  found.more += take_left_out();
   sort_by_holder(found.rows, before);
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "v8/graph/edge_names.h"
@@ -46,9 +47,11 @@ class Referrers {
   /// Calls add(holder, name, store) for each way in which JavaScript holds what lies at `offset` of `store`; true when
   /// there is any.
   bool add_owners(uint64_t store, uint64_t offset, Reachability which, const Add& add, int depth = 0);
+  /// How many holders the bounds of add_owners() have left out since this was asked last.
+  uint64_t take_left_out() { return std::exchange(left_out_, 0); }
 
  private:
-  std::vector<uint64_t> scan_for(uint64_t target, Reachability which);
+  std::vector<uint64_t> scan_for(uint64_t target, Reachability which, uint64_t& more);
   bool add_through_descriptors(uint64_t descriptors, uint64_t offset, Reachability which, const Add& add);
   bool add_accessors(uint64_t pair, uint64_t offset, Reachability which, const Add& add, int depth);
   bool add_prototype(uint64_t map, Reachability which, const Add& add);
@@ -62,6 +65,7 @@ class Referrers {
   MapCache maps_;
   ObjectReader objects_;
   std::vector<ConstructorNames> constructor_names_;
+  uint64_t left_out_ = 0;
 };
 
 /// Rows from number `from` on by holder, those of one holder in the order they have. Millions of rows mostly are in
