@@ -33,12 +33,15 @@ Result<std::string> cache_folder(std::string_view name) {
 }
 
 void remove_unused(const std::string& folder) {
-  constexpr time_t kKeepUnused = 14 * 24 * 3600;
+  constexpr time_t kKeepUnused = 14 * 24 * 3600, kKeepUnfinished = 3600;
   std::error_code failure;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, failure)) {
     struct stat status;
     if (lstat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (std::time(nullptr) - status.st_mtime > kKeepUnused) fs::remove(entry.path(), failure);
+    // Names with a dot are of files that are being written; a process that was killed leaves them so.
+    bool unfinished = entry.path().filename().string().starts_with('.');
+    if (std::time(nullptr) - status.st_mtime > (unfinished ? kKeepUnfinished : kKeepUnused))
+      fs::remove(entry.path(), failure);
   }
 }
 

@@ -78,6 +78,13 @@ class Identity {
 uint64_t identity_of(const Heap& heap) {
   Identity identity;
   const ProcessFacts& facts = heap.target().facts();
+  // What is written into a core, or put in its place, may leave its size and its time as they were, but not these.
+  struct stat core;
+  if (stat(facts.core_path.c_str(), &core) == 0) {
+    for (auto number : {static_cast<uint64_t>(core.st_ino), static_cast<uint64_t>(core.st_ctim.tv_sec),
+                        static_cast<uint64_t>(core.st_ctim.tv_nsec)})
+      identity.add(number);
+  }
   for (uint64_t number : {facts.core_size, static_cast<uint64_t>(facts.core_time), facts.pid, facts.truncated_bytes})
     identity.add(number);
   for (const Thread& thread : heap.target().threads()) {
@@ -178,11 +185,12 @@ std::optional<IndexFile> IndexFile::of(const Heap& heap) {
 Result<std::optional<IndexContents>> IndexFile::load() const {
   std::optional<IndexContents> none;
   if (path_.empty()) return none;
-  File file(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  File file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // does not wait for who writes into a pipe
   if (file.get() < 0)
     return errno == ENOENT ? Result<std::optional<IndexContents>>(none) : failure("cannot open " + path_);
   struct stat status;
   if (fstat(file.get(), &status) != 0) return failure("cannot read " + path_);
+  if (!S_ISREG(status.st_mode)) return unusable("the index " + path_ + " is no file");
   auto size = static_cast<uint64_t>(status.st_size);
   if (size < sizeof(Header)) return unusable("the index " + path_ + " was cut off");
   // Written to in memory only: marks may be set anew.

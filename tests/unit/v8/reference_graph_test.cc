@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <bit>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "tests/support/v8_page_builder.h"
 #include "v8/graph/heap_search.h"
@@ -367,6 +369,27 @@ TEST_F(IndexFileTest, AnotherCoreHasAnotherIndex) {
   EXPECT_EQ(IndexFile::of(*open.heap)->path(), first);
   v8.put(v8.old().area_start, v8.word(v8.old().area_start) ^ 8);
   EXPECT_NE(IndexFile::of(*v8.open())->path(), first) << "other objects";
+}
+
+TEST_F(IndexFileTest, ChangedCoreOfEqualSizeAndTimeHasAnotherIndex) {
+  std::string core = folder_ + "/core";
+  auto write = [&core](char byte) { std::ofstream(core, std::ios::binary) << std::string(100, byte); };
+  write('a');
+  auto time = std::filesystem::last_write_time(core);
+  v8.binary.process.facts_.core_path = core;
+  ASSERT_FALSE(save());
+  EXPECT_EQ(IndexFile::of(*open.heap)->path(), file_->path());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // clocks of file systems are coarse
+  write('b');
+  std::filesystem::last_write_time(core, time);
+  EXPECT_NE(IndexFile::of(*open.heap)->path(), file_->path());
+}
+
+TEST_F(IndexFileTest, PipeInItsPlaceIsAnError) {
+  ASSERT_FALSE(save());
+  std::filesystem::remove(file_->path());
+  ASSERT_EQ(mkfifo(file_->path().c_str(), 0600), 0);
+  EXPECT_FALSE(file_->load().ok());
 }
 
 TEST_F(IndexFileTest, NotBeingAbleToWriteIsAnError) {
