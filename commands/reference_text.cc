@@ -45,9 +45,9 @@ std::string edge_text(const Reference& reference) {
 }  // namespace
 
 std::string reference_line(const Reference& reference) {
-  // Internal objects in brackets, except contexts, which llnode prints like objects.
+  // Internal objects in brackets, except contexts, which llnode prints like objects; arrays as llnode has them.
   std::string type = escape_text(reference.type);
-  if (reference.of_v8 && type != "Context") type = "(" + type + ")";
+  if (reference.of_v8 ? type != "Context" : type == "Array") type = "(" + type + ")";
   std::string value =
       reference.value.is_null() ? escape_text(reference.text) : fmt::format("{:#x}", reference.value.value());
   std::string line = fmt::format("{:#x}: {}{}={}", reference.holder.value(), type, edge_text(reference), value);

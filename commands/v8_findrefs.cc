@@ -50,7 +50,7 @@ class TreeBuilder {
       node.seen = true;
       return node;
     }
-    if (node.reference.root) return node;
+    if (node.reference.root && is_last(node.reference)) return node;
     if (level >= depth_ || rows_ >= kTreeRows) {
       node.cut = true;
       return node;
@@ -67,6 +67,13 @@ class TreeBuilder {
   }
 
  private:
+  /// Whether nothing is to be looked for above this root. What a stack or a handle refers to is mostly held by others
+  /// too, which say what it is; what V8 itself starts from is not.
+  static bool is_last(const v8::Reference& root) {
+    bool of_program = !root.of_v8 || root.type == "Context";
+    return !of_program || root.type == "global" || root.type == "Object (global)" || root.type == "(String)";
+  }
+
   v8::Runtime& runtime_;
   v8::ReferenceQuery query_;
   uint64_t depth_;
@@ -252,7 +259,10 @@ std::unique_ptr<const Command> make_v8_findrefs() {
       search_option('v', "value", "VALUE", "what refers to this address, or holds this number"),
       search_option('n', "name", "NAME", "objects that have a property of this name, and its value"),
       search_option('s', "string", "STRING", "what refers to a string with exactly this text"),
-      {.short_name = 'r', .long_name = "recursive", .help = "a tree: what refers to the holders, up to the roots"},
+      {.short_name = 'r',
+       .long_name = "recursive",
+       .help = "a tree: what refers to the holders, up to the roots and, of those that only a stack or a handle makes "
+               "roots, on"},
       {.long_name = "depth",
        .kind = Kind::kNumber,
        .value_name = "N",

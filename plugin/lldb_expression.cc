@@ -34,6 +34,7 @@ Result<uint64_t> evaluate_in(lldb::SBDebugger debugger, const std::string& expre
   lldb::SBExpressionOptions options;
   options.SetAllowJIT(false);
   options.SetIgnoreBreakpoints(true);
+  options.SetAutoApplyFixIts(false);  // of "0x1 0x2" it would make the second word
   options.SetTryAllThreads(false);
   options.SetTimeoutInMicroSeconds(kTimeout);
   options.SetFetchDynamicValue(lldb::eNoDynamicValues);

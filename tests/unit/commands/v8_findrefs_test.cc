@@ -38,7 +38,7 @@ TEST_F(FindRefsTest, LinesAreThoseOfLlnode) {
   rows.back().of_v8 = true;
   rows.push_back(reference(0x2019, "(String)", {.kind = EdgeKind::kInternal, .name = "parent"}, 0x1001));
   EXPECT_EQ(text("v8 findrefs 0x1001"),
-            "0x2001: Session.user=0x1001\n0x2009: Array[3]=0x1001\n0x2011: Context.handler=0x1001\n"
+            "0x2001: Session.user=0x1001\n0x2009: (Array)[3]=0x1001\n0x2011: Context.handler=0x1001\n"
             "0x2019: (String).<Parent>=0x1001\n");
   EXPECT_EQ(text("v8 findrefs -v 0x1001"), text("findrefs 0x1001"));
 }
@@ -88,6 +88,18 @@ TEST_F(FindRefsTest, TreesEndAtRootsAndInCycles) {
   EXPECT_EQ(json["rows"][0]["holders"][0]["holders"][0]["seen"], true);
   EXPECT_EQ(json["rows"][0]["holders"][1]["root"], true);
   EXPECT_EQ(json["rows"][0]["more"], 2);
+}
+
+TEST_F(FindRefsTest, TreesGoOnAboveWhatOnlyAStackMakesARoot) {
+  refers_to(0x1001).rows = {reference(0x2001, "Array", {.kind = EdgeKind::kElement, .name = {}}, 0x1001),
+                            reference(0x3001, "NativeContext", {.kind = EdgeKind::kInternal, .name = {}}, 0x1001)};
+  refers_to(0x1001).rows[0].root = refers_to(0x1001).rows[1].root = refers_to(0x1001).rows[1].of_v8 = true;
+  refers_to(0x2001).rows = {reference(0x4001, "Owner", {.kind = EdgeKind::kProperty, .name = "list"}, 0x2001)};
+  refers_to(0x3001).rows = {reference(0x5001, "Map", {.kind = EdgeKind::kInternal, .name = "context"}, 0x3001)};
+  EXPECT_EQ(text("v8 findrefs -r 0x1001"),
+            "0x2001: (Array)[0]=0x1001 [root]\n"
+            "  + 0x4001: Owner.list=0x2001\n"
+            "0x3001: (NativeContext)[0]=0x1001 [root]\n");
 }
 
 TEST_F(FindRefsTest, TreesAreAsWideAsSet) {
