@@ -26,7 +26,8 @@ std::string edge_text(const Reference& reference) {
   const EdgeName& edge = reference.edge;
   switch (edge.kind) {
     case EdgeKind::kProperty:
-      return edge.symbol ? fmt::format(".[{}]", escape_text(edge.name)) : "." + escape_text(edge.name);
+      return edge.symbol && !edge.name.starts_with('#') ? fmt::format(".Symbol('{}')", escape_text(edge.name))
+                                                        : "." + escape_text(edge.name);
     case EdgeKind::kContext: return "." + escape_text(edge.name);
     case EdgeKind::kElement: return fmt::format("[{}]", edge.index);
     case EdgeKind::kEntry:

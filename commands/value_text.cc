@@ -187,7 +187,7 @@ class TextWriter {
 
   static std::string key(const NamedValue& member) {
     std::string name = escape_text(member.name);
-    return member.symbol ? "[" + name + "]" : name;
+    return member.symbol ? fmt::format("Symbol('{}')", name) : name;  // as llnode
   }
 
   std::string entry(const Entry& entry, size_t indent) {
