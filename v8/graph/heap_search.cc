@@ -15,6 +15,7 @@ namespace {
 using By = ReferenceQuery::By;
 
 constexpr size_t kMostInstances = 10000000;  ///< with a property of one name
+constexpr size_t kMostRows = 4000000;        ///< for a number, as many holders as an array that is shared may have more
 constexpr size_t kMostSlots = 1 << 10;       ///< of one key in one array of descriptors
 constexpr uint64_t kMostText = 100;          ///< UTF-16 units of a string that was found
 
@@ -85,7 +86,7 @@ void HeapSearch::by_number(const ReferenceQuery& query, References& found) {
   NumberPlaces places = find_number(heap_, query.number, query.which);
   std::string text = number_text(query.number);
   for (size_t i = 0; i < places.places.size(); ++i) {
-    if (is_enough(query, found)) {
+    if (is_enough(query, found) || found.rows.size() >= kMostRows) {
       found.more += places.places.size() - i;
       break;
     }
