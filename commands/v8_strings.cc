@@ -117,10 +117,12 @@ class V8Strings : public Command {
       report.incomplete = true;
       report.warn(fmt::format("The characters of {} strings are not in the core.", found->unreadable));
     }
-    if (options.pattern && options.pattern->given_up() > 0) {
+    if (found->not_matched > 0) {
       report.incomplete = true;
-      report.warn(fmt::format("The regular expression was given up on in {} strings: it tries too many ways.",
-                              options.pattern->given_up()));
+      report.warn(
+          fmt::format("The regular expression was given up on in {} strings: it tries too many ways, or they are of "
+                      "pieces and too long.",
+                      found->not_matched));
     }
     bool isolates = (*runtime)->info().isolates.size() > 1;
     report.body = std::make_unique<StringsBody>(std::move(found).value(), isolates);
@@ -145,10 +147,7 @@ std::unique_ptr<const Command> make_v8_strings() {
                    {"v8 strings --regex '^https?://' --sort count", "addresses of the web"}},
   };
   spec.options = {
-      {.long_name = "regex",
-       .kind = Kind::kText,
-       .value_name = "REGEX",
-       .help = "only texts that match; of long ones the first 65,536 characters"},
+      {.long_name = "regex", .kind = Kind::kText, .value_name = "REGEX", .help = "only texts that match"},
       {.short_name = 'i', .long_name = "ignore-case", .help = "with --regex: upper and lower case alike"},
       {.long_name = "longest", .help = "by length, texts that are there once too"},
       {.long_name = "single", .help = "texts that are there once too"},

@@ -16,8 +16,7 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kMaxText = 1 << 16;    ///< UTF-16 units that are put in order
-constexpr size_t kMaxPieces = 1 << 24;  ///< UTF-16 units that are matched of a string that is in pieces
+constexpr size_t kMaxText = 1 << 16;  ///< UTF-16 units that are put in order
 constexpr uint64_t kMaxNames = 1 << 16;
 constexpr uint64_t kMaxBigIntDigits = 16;
 constexpr double kMostExact = 9007199254740992;         ///< 2^53
@@ -312,26 +311,18 @@ bool MemberReader::same_text(const Member& member, const Literal* literal, const
   return objects_.utf16(member.word, *length) == to_utf16(wanted);
 }
 
-/// Where they lie, but for those that are in pieces.
 bool MemberReader::matches(const Regex& pattern, const Member& member) {
   auto known = std::ranges::find(matchers_, &pattern, [](const auto& entry) { return entry.first; });
   if (known == matchers_.end()) {
-    matchers_.emplace_back(&pattern, pattern.matcher());
+    matchers_.emplace_back(&pattern, pattern);
     known = matchers_.end() - 1;
   }
-  uint64_t length = objects_.string_length(member.word).value_or(0);
-  if (auto flat = flat_text(objects_, member.word, 0, length)) return known->second.matches(*flat);
-  if (length > kMaxPieces) {
-    ++too_long_;
-    return false;
-  }
-  std::u16string whole = objects_.utf16(member.word, length);
-  return known->second.matches({reinterpret_cast<const std::byte*>(whole.data()), whole.size(), false});
+  return known->second.matches(objects_, member.word);
 }
 
 uint64_t MemberReader::not_matched() const {
-  uint64_t sum = too_long_;
-  for (const auto& [pattern, matcher] : matchers_) sum += matcher.given_up();
+  uint64_t sum = 0;
+  for (const auto& [pattern, matcher] : matchers_) sum += matcher.not_matched();
   return sum;
 }
 

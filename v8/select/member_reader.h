@@ -104,8 +104,8 @@ class MemberReader {
   std::map<MemberPath, std::vector<Step>> paths_;
   std::vector<std::pair<const MemberPath*, std::vector<Step>*>> known_;   ///< of those that were asked for lately
   std::array<std::pair<uint64_t, const MapInfo*>, kRecent> recent_ = {};  ///< objects and their maps
-  std::vector<std::pair<const Regex*, TextPattern::Matcher>> matchers_;
-  uint64_t computed_ = 0, too_long_ = 0;
+  std::vector<std::pair<const Regex*, StringMatcher>> matchers_;
+  uint64_t computed_ = 0;
 };
 
 }  // namespace inquest::v8

@@ -2,36 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-#include <mutex>
-#include <vector>
+#include "v8/objects/string_text.h"
 
 namespace inquest::v8 {
 namespace {
-constexpr size_t kMaxPattern = 1000;  ///< bytes
+constexpr size_t kMaxPattern = 1000;      ///< bytes
+constexpr uint64_t kMaxPieces = 1 << 24;  ///< UTF-16 units of a string that is in pieces
+
+Characters characters(std::u16string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size(), false};
+}
 }  // namespace
-
-/// Each thread takes a matcher, made once, and puts it back.
-struct Regex::Shared {
-  explicit Shared(TextPattern made) : pattern(std::move(made)) {}
-
-  TextPattern::Matcher take() {
-    std::lock_guard lock(mutex);
-    if (idle.empty()) return TextPattern::Matcher(pattern);
-    TextPattern::Matcher matcher = std::move(idle.back());
-    idle.pop_back();
-    return matcher;
-  }
-  void put_back(TextPattern::Matcher matcher) {
-    std::lock_guard lock(mutex);
-    idle.push_back(std::move(matcher));
-  }
-
-  TextPattern pattern;
-  std::mutex mutex;
-  std::vector<TextPattern::Matcher> idle;
-  std::atomic<uint64_t> given_up = 0;
-};
 
 Result<Regex> Regex::parse(std::string_view source, bool ignore_case) {
   if (source.size() > kMaxPattern) {
@@ -40,23 +21,26 @@ Result<Regex> Regex::parse(std::string_view source, bool ignore_case) {
   auto pattern = TextPattern::regex(std::string(source), ignore_case);
   if (!pattern) return std::move(pattern).error();
   Regex regex;
-  regex.shared_ = std::make_shared<Shared>(std::move(pattern).value());
+  regex.pattern_ = std::make_shared<const TextPattern>(std::move(pattern).value());
   return regex;
 }
 
-bool Regex::matches(std::string_view text) const { return matches(to_utf16(text)); }
-
-bool Regex::matches(std::u16string_view text) const {
-  TextPattern::Matcher matcher = shared_->take();
-  uint64_t before = matcher.given_up();
-  bool found = matcher.matches({reinterpret_cast<const std::byte*>(text.data()), text.size(), false});
-  shared_->given_up += matcher.given_up() - before;
-  shared_->put_back(std::move(matcher));
-  return found;
+bool Regex::matches(std::string_view text) const {
+  std::u16string units = to_utf16(text);
+  return TextPattern::Matcher(*pattern_).matches(characters(units));
 }
 
-TextPattern::Matcher Regex::matcher() const { return TextPattern::Matcher(shared_->pattern); }
+StringMatcher::StringMatcher(const Regex& pattern) : matcher_(*pattern.pattern_) {}
 
-uint64_t Regex::given_up() const { return shared_->given_up; }
+bool StringMatcher::matches(const ObjectReader& objects, uint64_t word) {
+  uint64_t length = objects.string_length(word).value_or(0);
+  if (auto flat = flat_text(objects, word, 0, length)) return matcher_.matches(*flat);
+  if (length > kMaxPieces) {
+    ++too_long_;
+    return false;
+  }
+  std::u16string whole = objects.utf16(word, length);
+  return matcher_.matches(characters(whole));
+}
 
 }  // namespace inquest::v8

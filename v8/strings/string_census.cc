@@ -12,8 +12,7 @@
 namespace inquest::v8 {
 namespace {
 
-constexpr size_t kParts = 64;              ///< strings are shared out by their hashes, to be sorted side by side
-constexpr size_t kMatchedUnits = 1 << 16;  ///< of a text that a pattern is tried on
+constexpr size_t kParts = 64;  ///< strings are shared out by their hashes, to be sorted side by side
 constexpr size_t kRowsKeptAtOnce = 4096;
 
 struct HashedString {
@@ -107,7 +106,9 @@ bool before(StringOptions::Sort sort, const StringRow& a, const StringRow& b) {
 /// The second half: strings whose hashes fall into one part.
 class Grouper {
  public:
-  Grouper(const Heap& heap, const StringOptions& options) : reader_(heap), options_(options) {}
+  Grouper(const Heap& heap, const StringOptions& options) : reader_(heap), options_(options) {
+    if (options.pattern) matcher_.emplace(*options.pattern);
+  }
 
   void group(std::vector<HashedString>& entries) {
     std::ranges::sort(entries, [](const HashedString& a, const HashedString& b) {
@@ -120,6 +121,8 @@ class Grouper {
       from = to;
     }
   }
+
+  uint64_t not_matched() const { return matcher_ ? matcher_->not_matched() : 0; }
 
   std::vector<StringRow> rows;
   uint64_t chosen = 0, duplicated = 0, wasted = 0;
@@ -147,7 +150,7 @@ class Grouper {
     if (entries.size() < 2 && !options_.single) return;
     const ObjectReader& objects = reader_.objects;
     uint64_t word = entries[0].word;
-    if (options_.pattern && !options_.pattern->matches(objects.utf16(word, kMatchedUnits))) return;
+    if (matcher_ && !matcher_->matches(objects, word)) return;
     StringRow row;
     row.count = entries.size();
     row.length = objects.string_length(word).value_or(0);
@@ -188,6 +191,7 @@ class Grouper {
 
   Reader reader_;
   const StringOptions& options_;
+  std::optional<StringMatcher> matcher_;
 };
 
 }  // namespace
@@ -230,6 +234,7 @@ StringReport survey_strings(const Heap& heap, const StringOptions& options, Reac
     report.chosen += grouper->chosen;
     report.duplicated += grouper->duplicated;
     report.wasted += grouper->wasted;
+    report.not_matched += grouper->not_matched();
     std::ranges::move(grouper->rows, std::back_inserter(report.rows));
   }
   std::ranges::sort(report.rows, [&](const StringRow& a, const StringRow& b) { return before(options.sort, a, b); });

@@ -15,7 +15,7 @@ struct StringOptions {
   enum class Sort : uint8_t { kWasted, kCount, kSize, kLength };
   Sort sort = Sort::kWasted;
   bool single = false;           ///< texts that are there once, too
-  std::optional<Regex> pattern;  ///< only texts that it matches; of long texts the first 64 Ki characters count
+  std::optional<Regex> pattern;  ///< only texts that it matches
   uint64_t min_length = 0;       ///< UTF-16 units
   uint64_t limit = 0;            ///< rows; 0: all
   uint64_t max_text = 16;        ///< UTF-16 units of StringRow::text
@@ -43,6 +43,7 @@ struct StringReport {
   uint64_t wasted = 0;          ///< bytes, of all duplicated texts
   uint64_t not_compared = 0;    ///< cons and sliced strings too long to be put together each by itself
   uint64_t unreadable = 0;      ///< whose characters are not in the core
+  uint64_t not_matched = 0;     ///< texts on which the pattern was given up
 };
 
 }  // namespace inquest::v8
