@@ -18,7 +18,7 @@ namespace inquest::commands {
 namespace {
 
 constexpr size_t kModulesShown = 50;
-constexpr size_t kPathShown = 200;     ///< characters
+constexpr size_t kPathShown = 1000;    ///< characters; of files they are fewer
 constexpr size_t kHandlesShown = 200;  ///< of one loop
 constexpr size_t kWorkersShown = 20;
 
