@@ -25,6 +25,15 @@ BytecodeSizes to_sizes(std::span<const std::byte> bytes) {
   return sizes;
 }
 
+/// Of the symbol. Until 8.x the sizes are ints, little-endian. Nothing when they do not begin as sizes do.
+BytecodeSizes whole_table(std::span<const std::byte> bytes) {
+  std::vector<std::byte> narrow;
+  bool wide = bytes.size() % sizeof(uint32_t) == 0 && bytes.size() > 1 && bytes[1] == std::byte{0};
+  for (size_t i = 0; wide && i < bytes.size(); i += sizeof(uint32_t)) narrow.push_back(bytes[i]);
+  if (wide) bytes = narrow;
+  return begins(bytes, kSingle) ? to_sizes(bytes) : BytecodeSizes{};
+}
+
 /// The whole table when one begins here.
 std::optional<BytecodeSizes> table_at(std::span<const std::byte> bytes) {
   constexpr size_t kFewest = 64;
@@ -43,7 +52,7 @@ BytecodeSizes find_bytecode_sizes(const Target& target, const Module& module) {
   if (!module.symbols) return {};
   if (auto table = module.symbols->find("_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE")) {
     if (table->size == 0 || table->size > kMaxBytes) return {};
-    return to_sizes(memory.view(module.runtime(table->value), table->size));
+    return whole_table(memory.view(module.runtime(table->value), table->size));
   }
   auto head = std::as_bytes(std::span(kSingle));
   std::boyer_moore_horspool_searcher searcher(head.begin(), head.end());

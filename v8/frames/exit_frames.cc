@@ -54,6 +54,16 @@ bool FrameReader::builtin_exit(V8Frame& frame, Address fp) const {
   return true;
 }
 
+/// Until 7.7 functions of embedders were called like builtins, but through the same frame as functions of the runtime
+/// (BUILD_API in src/builtins/setup-builtins-internal.cc of 7.4), which tells nothing of itself.
+bool FrameReader::is_unmarked_api_call(Address fp) const {
+  constexpr int64_t kTarget = 24, kCount = 32;
+  if (heap_.layout().version >= V8Version{8, 0} || !is_smi(slot(fp, kCount))) return false;
+  uint64_t function = objects_.resolved(slot(fp, kTarget));
+  return objects_.is_function(function) &&
+         is_template(function_data(objects_.field(function, heap_.layout().js_function_shared)));
+}
+
 /// A function of the template `info` among the own properties of `receiver` and its prototypes, 0 when there is none: a
 /// call that was optimised leaves the template alone.
 uint64_t FrameReader::function_of_template(uint64_t receiver, uint64_t info) const {

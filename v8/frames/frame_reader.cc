@@ -320,7 +320,8 @@ V8Frame FrameReader::typed(const Frame& at, const std::string& builtin) const {
   if (type.starts_with("Irregexp")) frame.kind = V8FrameKind::kRegExp;
   if (type.find("Exit") != type.npos) {
     frame.kind = V8FrameKind::kExit;
-    if (type == "BuiltinExitFrame" && builtin_exit(frame, fp)) return frame;
+    bool has_builtin_arguments = type == "BuiltinExitFrame" || (type == "ExitFrame" && is_unmarked_api_call(fp));
+    if (has_builtin_arguments && builtin_exit(frame, fp)) return frame;
     if (type == "ApiCallbackExitFrame") api_callback_exit(frame, fp);
     if (type == "ExitFrame") inlined_api_call(frame, at);
   }

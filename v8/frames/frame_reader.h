@@ -70,6 +70,7 @@ class FrameReader : public FrameStepper {
   Arguments arguments_of(Address fp, uint64_t shared) const;
   V8Frame typed(const Frame& at, const std::string& builtin) const;
   bool builtin_exit(V8Frame& frame, Address fp) const;
+  bool is_unmarked_api_call(Address fp) const;
   uint64_t function_of_template(uint64_t receiver, uint64_t info) const;
   void api_callback_exit(V8Frame& frame, Address fp) const;
   void inlined_api_call(V8Frame& frame, const Frame& at) const;
