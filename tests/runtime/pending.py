@@ -62,8 +62,8 @@ def check_async(answer: dict, truth: dict) -> list[str]:
         frames = [without_index(frame) for frame in async_frames(probe["stack"])]
         if [frame[0] for frame in frames] == CHAINS[probe["name"]]:
             places[probe["name"]] = frames
-    # Promise.allSettled has been part of stacks since 10.2 only, Promise.race since 7.5.
-    unshown = {name for name, since in (("settler", (10, 2)), ("racer", (7, 5))) if v8_version(truth) < since}
+    # Promise.allSettled has been part of stacks since 10.2 only, Promise.race since 7.7.
+    unshown = {name for name, since in (("settler", (10, 2)), ("racer", (7, 7))) if v8_version(truth) < since}
     missing = set(truth["counts"]) & set(CHAINS) - set(places) - unshown
     if missing:
         failures.append(f"the program's stacks do not tell where these wait: {sorted(missing)}")

@@ -18,7 +18,10 @@ constexpr LayoutTable kTables[] = {
   {.major = 7, .minor = 4, .page = kPage74, .page_size = 0x80000, .bytecode_array_header = 58, .feedback_vector_length = 24,
    .feedback_vector_header = 40, .feedback_metadata_header = 12, .unboxed_doubles = true,
    .first_js_function_type = 1105, .js_function_types = 1, .large_page_flag_bit = 5, .read_only_flag_bit = 21},
-  // Node 12.22 (7.8)
+  // Node 12.5 to 12.10 (7.5, 7.6)
+  {.major = 7, .minor = 5, .page = kPage74, .feedback_vector_length = 32, .unboxed_doubles = true,
+   .first_js_function_type = 1105, .js_function_types = 1, .large_page_flag_bit = 5, .read_only_flag_bit = 21},
+  // Node 12.11 to 12.22 (7.7, 7.8)
   {.major = 7, .minor = 7, .page = kPage78, .feedback_vector_length = 32, .unboxed_doubles = true,
    .first_js_function_type = 1105, .js_function_types = 1, .large_page_flag_bit = 5, .read_only_flag_bit = 21},
   // Node 13 (7.9)
