@@ -7,6 +7,7 @@
 
 #include "v8/graph/object_starts.h"
 #include "v8/heap/root_set.h"
+#include "v8/objects/bigint.h"
 
 namespace inquest::v8 {
 namespace {
@@ -27,9 +28,8 @@ class Searcher {
         double_array_(heap, "fixed_double_array_map"),
         raw_doubles_(heap.layout().table.unboxed_doubles) {
     bool small = number == std::trunc(number) && number >= -2147483648.0 && number <= 2147483647.0;
-    for (uint16_t type = 0; type < TypeTable::kTypes; ++type) {
-      if (heap.types()[type].name == "JSDate" && heap.layout().rules >= kRawDate) date_ = type;
-    }
+    auto date = heap.constants().type("JSDate");
+    if (date && heap.layout().rules >= kRawDate) date_ = static_cast<uint16_t>(*date);
     if (number == std::trunc(number) && std::fabs(number) < 18446744073709551616.0) {
       magnitude_ = static_cast<uint64_t>(std::fabs(number));
     }
@@ -87,12 +87,12 @@ class Searcher {
     add({address + 1, state == kInt32 || state == kFloat64 ? kRaw : kTagged});
   }
 
-  /// BigInt (src/objects/bigint.h): sign and number of digits at 8, digits of 64 bits from 16 on.
   void look_at_bigint(const Page& page, uint64_t address, const std::byte* bytes, Reachability which) {
     if (!magnitude_) return;
-    uint64_t header = word_of(bytes + 8), count = static_cast<uint32_t>(header) >> 1;
-    if (count > 1 || (count == 1) != (*magnitude_ != 0) || page.area_end.value() - address < 16 + 8 * count) return;
-    bool equal = count == 0 || (word_of(bytes + 16) == *magnitude_ && ((header & 1) != 0) == (number_ < 0));
+    BigIntHeader header(word_of(bytes + 8));
+    uint64_t wanted = *magnitude_ != 0 ? 1 : 0;
+    if (header.count != wanted || page.area_end.value() - address < 16 + 8 * wanted) return;
+    bool equal = wanted == 0 || (word_of(bytes + 16) == *magnitude_ && header.negative == (number_ < 0));
     if (equal && is_wanted(page, address, which)) add({address + 1, 0});
   }
 
